@@ -1,0 +1,190 @@
+//! How much of each voxel belongs to a structure.
+
+use crate::geometry::{Grid, IndexBox};
+use hepatica_physics::Volume;
+
+/// A structure on a grid: the fraction (0 to 1) of each voxel that lies inside it.
+///
+/// Only the box that holds the structure is stored; outside it the fraction is zero. A structure
+/// that misses the grid has an empty box.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mask {
+    grid: Grid,
+    bounds: IndexBox,
+    fraction: Vec<f32>,
+}
+
+impl Mask {
+    /// A mask on `grid` whose `fraction` (i fastest) fills the voxels of `bounds`.
+    ///
+    /// # Panics
+    /// When `bounds` leaves the grid or the fractions are not as many as its voxels: a mistake in
+    /// our code.
+    #[must_use]
+    pub fn new(grid: Grid, bounds: IndexBox, fraction: Vec<f32>) -> Self {
+        assert!(bounds.is_empty() || bounds.union(&grid.bounds()) == grid.bounds());
+        assert_eq!(bounds.len(), fraction.len(), "voxels and fractions must be equally many");
+        Self { grid, bounds, fraction }
+    }
+    /// The mask of nothing.
+    #[must_use]
+    pub fn empty(grid: Grid) -> Self {
+        Self { grid, bounds: IndexBox { start: [0; 3], end: [0; 3] }, fraction: Vec::new() }
+    }
+    /// A mask from a function of the voxel; the box is shrunk to what is inside.
+    #[must_use]
+    pub fn from_fn(grid: Grid, mut inside: impl FnMut([usize; 3]) -> f32) -> Self {
+        let [nx, ny, nz] = grid.size();
+        let mut all = Vec::with_capacity(grid.len());
+        for k in 0..nz {
+            for j in 0..ny {
+                for i in 0..nx {
+                    all.push(inside([i, j, k]));
+                }
+            }
+        }
+        let bounds = grid.bounds();
+        Self { grid, bounds, fraction: all }.shrunk()
+    }
+    /// The grid the mask is on.
+    #[must_use]
+    pub fn grid(&self) -> &Grid {
+        &self.grid
+    }
+    /// The box that holds the structure.
+    #[must_use]
+    pub fn bounds(&self) -> IndexBox {
+        self.bounds
+    }
+    /// The fractions of the voxels in [`Mask::bounds`], i fastest.
+    #[must_use]
+    pub fn fractions(&self) -> &[f32] {
+        &self.fraction
+    }
+    /// The fraction of voxel (i, j, k) inside the structure.
+    #[must_use]
+    pub fn at(&self, index: [usize; 3]) -> f32 {
+        if !self.bounds.contains(index) {
+            return 0.0;
+        }
+        let [nx, ny, _] = self.bounds.size();
+        let [i, j, k]: [usize; 3] = std::array::from_fn(|a| index[a] - self.bounds.start[a]);
+        self.fraction[i + nx * (j + ny * k)]
+    }
+    /// Every voxel with a fraction above zero, in order: its offset in the grid, and the fraction.
+    pub fn voxels(&self) -> impl Iterator<Item = (usize, f32)> + '_ {
+        let [nx, ny, _] = self.bounds.size();
+        self.fraction.iter().enumerate().filter(|(_, f)| **f > 0.0).map(move |(n, &f)| {
+            let (i, j, k) = (n % nx, n / nx % ny, n / (nx * ny));
+            let [i0, j0, k0] = self.bounds.start;
+            (self.grid.offset([i0 + i, j0 + j, k0 + k]), f)
+        })
+    }
+    /// Nothing is inside.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.fraction.iter().all(|f| *f <= 0.0)
+    }
+    /// Volume inside: the sum of the fractions, times the voxel.
+    #[must_use]
+    pub fn volume(&self) -> Volume {
+        let voxels: f64 = self.fraction.iter().map(|f| f64::from(*f)).sum();
+        self.grid.voxel_volume() * voxels
+    }
+    /// Voxel by voxel `f(self, other)` over the union of both boxes.
+    ///
+    /// # Panics
+    /// When the masks are on different grids.
+    #[must_use]
+    fn combine(&self, other: &Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        assert!(self.grid.matches(&other.grid), "masks must share a grid");
+        let bounds = self.bounds.union(&other.bounds);
+        let mut fraction = Vec::with_capacity(bounds.len());
+        for k in bounds.start[2]..bounds.end[2] {
+            for j in bounds.start[1]..bounds.end[1] {
+                for i in bounds.start[0]..bounds.end[0] {
+                    fraction.push(f(self.at([i, j, k]), other.at([i, j, k])));
+                }
+            }
+        }
+        Self { grid: self.grid.clone(), bounds, fraction }.shrunk()
+    }
+    /// In both. Exact where either voxel is whole or empty; the lesser of the two where both are cut.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        self.combine(other, f32::min)
+    }
+    /// In either: the larger of the two fractions.
+    #[must_use]
+    pub fn or(&self, other: &Self) -> Self {
+        self.combine(other, f32::max)
+    }
+    /// In this and not in the other: what is left when the other's fraction is taken away.
+    #[must_use]
+    pub fn minus(&self, other: &Self) -> Self {
+        self.combine(other, |a, b| (a - b).max(0.0))
+    }
+    /// The same mask in the smallest box.
+    fn shrunk(self) -> Self {
+        let [nx, ny, nz] = self.bounds.size();
+        let mut start = [usize::MAX; 3];
+        let mut end = [0; 3];
+        for k in 0..nz {
+            for j in 0..ny {
+                let row = &self.fraction[nx * (j + ny * k)..][..nx];
+                let Some(first) = row.iter().position(|f| *f > 0.0) else { continue };
+                let last = nx - row.iter().rev().position(|f| *f > 0.0).unwrap_or(0);
+                for (a, (lo, hi)) in [(first, last), (j, j + 1), (k, k + 1)].into_iter().enumerate()
+                {
+                    start[a] = start[a].min(lo);
+                    end[a] = end[a].max(hi);
+                }
+            }
+        }
+        if end == [0; 3] {
+            return Self::empty(self.grid);
+        }
+        let mut fraction = Vec::new();
+        for k in start[2]..end[2] {
+            for j in start[1]..end[1] {
+                fraction.extend_from_slice(&self.fraction[nx * (j + ny * k)..][start[0]..end[0]]);
+            }
+        }
+        let from = self.bounds.start;
+        let bounds = IndexBox {
+            start: std::array::from_fn(|a| from[a] + start[a]),
+            end: std::array::from_fn(|a| from[a] + end[a]),
+        };
+        Self { grid: self.grid, bounds, fraction }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(range: std::ops::Range<usize>) -> Mask {
+        let grid = Grid::axial([10, 10, 10], [2.0; 3], [0.0; 3]).expect("valid");
+        Mask::from_fn(grid, |ijk| if ijk.iter().all(|n| range.contains(n)) { 1.0 } else { 0.0 })
+    }
+
+    #[test]
+    fn volume_and_box() {
+        let mask = block(2..5);
+        assert_eq!(mask.volume().mm3(), 27.0 * 8.0);
+        assert_eq!(mask.bounds(), IndexBox { start: [2; 3], end: [5; 3] });
+        assert_eq!(mask.voxels().count(), 27);
+        assert_eq!(mask.voxels().next(), Some((mask.grid().offset([2, 2, 2]), 1.0)));
+    }
+
+    #[test]
+    fn algebra_of_sets() {
+        let (a, b) = (block(0..6), block(3..9));
+        let both = a.and(&b).volume();
+        assert_eq!(both, block(3..6).volume());
+        assert_eq!((a.or(&b).volume() + both).ml(), (a.volume() + b.volume()).ml());
+        assert_eq!(a.minus(&b).volume(), a.volume() - both);
+        assert!(a.minus(&a).is_empty());
+        assert_eq!(block(0..2).and(&block(5..7)).bounds().len(), 0);
+    }
+}

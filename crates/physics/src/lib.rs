@@ -1,0 +1,20 @@
+//! Physics that everything else stands on: quantities with units, radionuclides and their decay,
+//! beta spectra, stopping powers, and the materials a CT number stands for.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`quantity`] | activity, dose, mass, ... as types; no bare number crosses a crate's border |
+//! | [`nuclide`] | half-lives, energies per decay, decay of an activity over time |
+//! | [`constants`] | physical constants with their sources |
+//!
+//! Knows nothing of images, patients or protocols.
+
+pub mod constants;
+pub mod nuclide;
+pub mod quantity;
+
+pub use nuclide::Nuclide;
+pub use quantity::{
+    Activity, Bed, Density, Dose, DosePerActivity, Energy, EnergyPerActivity, Length, Mass,
+    TimeSpan, Volume,
+};
