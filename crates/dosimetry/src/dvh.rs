@@ -1,0 +1,1 @@
+//! Dose-volume histograms: a weighted sample of doses, and the measures read from it.
