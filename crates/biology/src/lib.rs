@@ -1,1 +1,1 @@
-//! 
+//! Dose to effect: BED, EUD, TCP, NTCP.

@@ -1,1 +1,1 @@
-//! 
+//! A synthetic patient with known truth, and the cameras that image it.
