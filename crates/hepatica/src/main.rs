@@ -1,1 +1,40 @@
-fn main() {}
+//! The command line: one file a command.
+
+mod commands;
+mod output;
+mod progress;
+mod term;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use std::process::ExitCode;
+
+/// Everything went well, and the gate passed if there is one.
+const DONE: u8 = 0;
+/// An error: nothing was written.
+const ERROR: u8 = 1;
+/// Planned, but a gate holds or fails.
+const GATED: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = match commands::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Not clap's own exit code 2: that one says that a gate holds.
+            let asked = matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            // Nothing better to do when even this cannot be printed.
+            let _ = e.print();
+            return ExitCode::from(if asked { DONE } else { ERROR });
+        }
+    };
+    if let Err(e) = output::clean_up_on_interrupt() {
+        anstream::eprintln!("warning: interrupts will not clean up ({e})");
+    }
+    match commands::run(cli) {
+        Ok(gate_passed) => ExitCode::from(if gate_passed { DONE } else { GATED }),
+        Err(e) => {
+            anstream::eprintln!("{}error:{} {e}", term::ERROR, term::RESET);
+            ExitCode::from(ERROR)
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The commands.
+
+mod completions;
+mod demo;
+mod inspect;
+mod phantom;
+mod plan;
+
+use crate::output::OutputError;
+use clap::{Parser, Subcommand};
+use hepatica_imaging::{ReadError, WriteError};
+use hepatica_phantom::PhantomError;
+use hepatica_planning::PlanError;
+use hepatica_report::ReportError;
+use thiserror::Error;
+
+/// Plan, schedule and evaluate radioembolization given with chemotherapy.
+///
+/// Research use only: not a cleared medical device.
+#[derive(Debug, Parser)]
+#[command(name = "hepatica", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  hepatica demo                        make a synthetic patient, plan it, say where the report is
+  hepatica inspect CASE                what a folder of DICOM or NIfTI holds
+  hepatica plan CASE --out OUT         from the simulation procedure to a plan
+  hepatica plan OUT --explain lung_shunt   how a number came to be
+
+Exit codes: 0 done (and the gate passes), 1 error, 2 planned but a gate holds or fails.")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plan radioembolization from the simulation procedure
+    Plan(Box<plan::Args>),
+    /// Say what a file or folder holds: series, role, geometry, problems
+    Inspect(inspect::Args),
+    /// Make a synthetic patient as DICOM files, with its truth
+    Phantom(phantom::Args),
+    /// Make the built-in synthetic patient and plan it
+    Demo(demo::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+}
+
+/// Runs a command; the answer is whether its gate passes (a command without one: yes).
+pub fn run(cli: Cli) -> Result<bool, CommandError> {
+    match cli.command {
+        Command::Plan(args) => plan::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Phantom(args) => phantom::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    }
+}
+
+/// Why a command could not do its work: one sentence.
+#[derive(Debug, Error)]
+pub enum CommandError {
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    #[error(transparent)]
+    Phantom(#[from] PhantomError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    #[error("{0}")]
+    Usage(String),
+    #[error("cannot be written as JSON ({0})")]
+    Json(#[from] serde_json::Error),
+    #[error("standard output cannot be written ({0})")]
+    Stdout(#[from] std::io::Error),
+}

@@ -1,0 +1,349 @@
+//! `hepatica plan CASE --out OUT`
+
+use super::CommandError;
+use crate::output::OutputFolder;
+use crate::progress::Progress;
+use crate::term;
+use clap::ValueHint;
+use hepatica_imaging::dicom::write::{self, Context};
+use hepatica_imaging::nifti;
+use hepatica_planning::plan::{Explanation, Plan};
+use hepatica_planning::{Options, Planned, Status, plan_case};
+use hepatica_report::Report;
+use std::path::{Path, PathBuf};
+
+/// Names a plan has at its top: what may be replaced.
+const OURS: [&str; 7] = [
+    "plan.json",
+    "report.pdf",
+    "dose.dcm",
+    "dose_per_gbq.nii.gz",
+    "dvh.csv",
+    "figures",
+    "calendar.ics",
+];
+
+/// Part of the work after which the numbers are there and files are written.
+const COMPUTED: f64 = 0.7;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  hepatica plan CASE --out OUT
+  hepatica plan CASE --out OUT --device resin --c1d1 2026-12-02
+  hepatica plan CASE --out OUT --engine kernel --grid ct
+  hepatica plan CASE --json | jq .lung_shunt.fraction
+  hepatica plan CASE --explain lung_dose      (or OUT in place of CASE: no new computation)
+
+CASE is a folder of DICOM files, or one with case.toml (docs/case.md). OUT gets plan.json,
+report.pdf, dose.dcm, dose_per_gbq.nii.gz, dvh.csv, figures/ and calendar.ics.
+
+Exit codes: 0 planned and the gate passes, 1 error, 2 planned but a gate holds or fails.")]
+pub struct Args {
+    /// Case folder; with --explain also the folder of a plan
+    #[arg(value_hint = ValueHint::DirPath)]
+    case: PathBuf,
+    /// Folder to write the plan to
+    #[arg(long, value_hint = ValueHint::DirPath, required_unless_present_any = ["json", "explain"])]
+    out: Option<PathBuf>,
+    /// Print plan.json to standard output instead of a summary
+    #[arg(long)]
+    json: bool,
+    /// Print how a number came to be: formula, inputs, source
+    #[arg(long, value_name = "MEASURE", conflicts_with = "json")]
+    explain: Option<String>,
+    /// Say nothing but errors
+    #[arg(long, short)]
+    quiet: bool,
+    #[command(flatten)]
+    choices: Choices,
+}
+
+/// What overrides the case file.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "Choices (they override case.toml)")]
+struct Choices {
+    /// Dose engine: `local` (every decay's energy stays in its voxel) or `kernel`
+    #[arg(long, default_value = "local")]
+    engine: hepatica_planning::EngineChoice,
+    /// Grid of the dose: that of the emission image, or of the CT
+    #[arg(long, default_value = "spect")]
+    grid: hepatica_planning::GridChoice,
+    /// What the energy is divided by: liver density everywhere, or the density from CT
+    #[arg(long, default_value = "uniform")]
+    density: hepatica_planning::DensityChoice,
+    /// Device: glass, resin, holmium, or a device file
+    #[arg(long, value_name = "NAME|FILE")]
+    device: Option<String>,
+    /// First day of the first cycle
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    c1d1: Option<String>,
+    /// Protocol: captemy90, captem, radioembolization, or a protocol file
+    #[arg(long, value_name = "NAME|FILE")]
+    protocol: Option<String>,
+    /// Time zone of the site, as in America/New_York
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
+    /// Local time of the instillation
+    #[arg(long, value_name = "HH:MM")]
+    treatment_time: Option<String>,
+    /// Which lung shunt the plan uses: spect, planar or stated
+    #[arg(long, value_name = "METHOD")]
+    shunt: Option<String>,
+    /// Model of the prescription: mird, bsa, partition or voxel
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+    /// The images are in register although their frames of reference differ
+    #[arg(long)]
+    assume_aligned: bool,
+}
+
+impl Choices {
+    fn options(&self) -> Options {
+        Options {
+            engine: self.engine,
+            grid: self.grid,
+            density: self.density,
+            device: self.device.clone(),
+            c1d1: self.c1d1.clone(),
+            protocol: self.protocol.clone(),
+            time_zone: self.time_zone.clone(),
+            treatment_time: self.treatment_time.clone(),
+            shunt: self.shunt.clone(),
+            model: self.model.clone(),
+            assume_aligned: self.assume_aligned,
+        }
+    }
+}
+
+pub fn run(args: &Args) -> Result<bool, CommandError> {
+    let earlier = args.case.join("plan.json");
+    if let (Some(measure), true) = (&args.explain, earlier.is_file()) {
+        return explain(&read_plan(&earlier)?, measure);
+    }
+    let progress = Progress::new(args.quiet);
+    // An output that cannot be written is said before the work, not after it.
+    let folder = args.out.as_deref().map(begin).transpose()?;
+    let planned =
+        plan_case(&args.case, &args.choices.options(), &|what, done| {
+            progress.at(what, COMPUTED * done);
+        })?;
+    let place = folder.map(|folder| write_all(folder, &planned, &progress)).transpose()?;
+    drop(progress);
+    if let Some(measure) = &args.explain {
+        return explain(&planned.plan, measure);
+    }
+    if args.json {
+        println!("{}", json(&planned.plan)?);
+    } else if !args.quiet {
+        summarise(&planned.plan);
+        if let Some(place) = place {
+            let report = place.join("report.pdf");
+            anstream::println!("{}report{}  {}", term::DIM, term::RESET, report.display());
+        }
+    }
+    Ok(passes(&planned.plan))
+}
+
+/// Plans a case as it stands and writes everything; `span` is the part of the whole bar.
+pub fn make(
+    case: &Path,
+    out: &Path,
+    progress: &Progress,
+    span: [f64; 2],
+) -> Result<Plan, CommandError> {
+    let folder = begin(out)?;
+    let [from, to] = span;
+    let planned = plan_case(case, &Choices::default().options(), &|what, done| {
+        progress.at(what, from + (to - from) * COMPUTED * done);
+    })?;
+    write_all(folder, &planned, progress)?;
+    Ok(planned.plan)
+}
+
+/// Whether no gate holds or fails.
+pub fn passes(plan: &Plan) -> bool {
+    plan.decision.status <= Status::Overridden
+}
+
+fn begin(out: &Path) -> Result<OutputFolder, CommandError> {
+    Ok(OutputFolder::begin(out, &|name| OURS.contains(&name))?)
+}
+
+fn write_all(
+    folder: OutputFolder,
+    planned: &Planned,
+    progress: &Progress,
+) -> Result<PathBuf, CommandError> {
+    progress.at("writing the dose", COMPUTED);
+    let context = Context::for_plan(planned);
+    write::rtdose::write(&folder.path().join("dose.dcm"), &planned.dose, &context)?;
+    nifti::write(&folder.path().join("dose_per_gbq.nii.gz"), &planned.dose_per_gbq, "Gy per GBq")?;
+    let report = Report { plan: &planned.plan, views: &planned.views, curves: &planned.curves };
+    progress.at("drawing the figures", 0.8);
+    for (name, png) in report.figures()? {
+        folder.write(&format!("figures/{name}"), &png)?;
+    }
+    progress.at("setting the report", 0.9);
+    folder.write("report.pdf", &report.pdf()?)?;
+    folder.write("dvh.csv", report.dvh_csv().as_bytes())?;
+    folder.write("calendar.ics", report.calendar_ics().as_bytes())?;
+    folder.write("plan.json", json(&planned.plan)?.as_bytes())?;
+    Ok(folder.finish()?)
+}
+
+fn json(plan: &Plan) -> Result<String, CommandError> {
+    Ok(serde_json::to_string_pretty(plan)? + "\n")
+}
+
+fn read_plan(path: &Path) -> Result<Plan, CommandError> {
+    let wrong = |why: String| CommandError::Usage(format!("{}: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
+    serde_json::from_str(&text).map_err(|e| wrong(format!("is no plan of this version ({e})")))
+}
+
+// ---- what a person reads -----------------------------------------------------------------------
+
+fn explain(plan: &Plan, measure: &str) -> Result<bool, CommandError> {
+    let Some(e) = plan.explanations.get(measure) else {
+        let known: Vec<_> = plan.explanations.keys().map(String::as_str).collect();
+        return Err(CommandError::Usage(format!(
+            "no measure is named `{measure}`; there are: {}",
+            known.join(", ")
+        )));
+    };
+    let Explanation { title, value, unit, formula, inputs, source } = e;
+    anstream::println!("{}{title}{}", term::HEAD, term::RESET);
+    anstream::println!("  {formula}");
+    let rows: Vec<_> = inputs
+        .iter()
+        .map(|i| vec![i.name.clone(), format!("= {} {}", number(i.value), i.unit), i.source.clone()])
+        .collect();
+    for line in term::table(&rows) {
+        anstream::println!("    {line}");
+    }
+    anstream::println!("  = {}{} {unit}{}", term::HEAD, number(*value), term::RESET);
+    anstream::println!("  {}source: {source}{}", term::DIM, term::RESET);
+    Ok(true)
+}
+
+/// Six significant digits, without the zeros that say nothing.
+fn number(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return value.to_string();
+    }
+    let places = (5 - value.abs().log10().floor() as i32).clamp(0, 9) as usize;
+    let text = format!("{value:.places$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+/// The plan on one screen.
+pub fn summarise(plan: &Plan) {
+    let status = plan.decision.status;
+    let colour = term::of(status);
+    anstream::println!(
+        "{colour}{}{}  {}",
+        term::word(status).to_uppercase(),
+        term::RESET,
+        plan.decision.sentence
+    );
+    anstream::println!();
+    let shunt = &plan.lung_shunt;
+    anstream::println!(
+        "lung shunt {:.1} % ({}, 95 % interval {:.1} to {:.1} %), lungs {:.2} kg, lung dose of all sessions {:.1} Gy",
+        100.0 * shunt.fraction,
+        shunt.used,
+        100.0 * shunt.interval[0],
+        100.0 * shunt.interval[1],
+        shunt.lung_mass_kg,
+        plan.cumulative.lung_dose_gy
+    );
+    anstream::println!();
+    let mut rows = vec![
+        ["session", "date", "day", "territory", "GBq", "by", "order"].map(str::to_owned).to_vec(),
+    ];
+    for s in &plan.sessions {
+        let order = s.order.as_ref().map_or("no vial serves".to_owned(), |o| {
+            let p = &o.proposed;
+            format!("{} x {} GBq, calibrated {}", p.vials, p.vial_gbq, short(&p.calibration_instant))
+        });
+        rows.push(vec![
+            s.id.to_string(),
+            s.date.clone(),
+            format!("C{}D{}", s.cycle, s.cycle_day),
+            s.territory_name.clone(),
+            format!("{:.2}", s.prescription.activity_gbq),
+            format!("{} ({})", s.prescription.model, s.prescription.bound_by),
+            order,
+        ]);
+    }
+    print_table(&rows);
+    let mut rows = vec![
+        ["session", "compartment", "mL", "mean Gy", "95 % interval", "D70", "BED"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for s in &plan.sessions {
+        for c in &s.compartments {
+            let [low, high] = c.dose_gy.mean_interval;
+            rows.push(vec![
+                s.id.to_string(),
+                c.name.clone(),
+                format!("{:.1}", c.volume_ml),
+                format!("{:.1}", c.dose_gy.mean),
+                format!("{low:.0} to {high:.0}"),
+                format!("{:.1}", c.dose_gy.d70),
+                format!("{:.1}", c.bed_gy.mean),
+            ]);
+        }
+    }
+    print_table(&rows);
+    for gate in &plan.gates {
+        for c in gate.criteria.iter().filter(|c| c.status != Status::Pass) {
+            let colour = term::of(c.status);
+            anstream::println!(
+                "{colour}{}{}  {}: {}",
+                term::word(c.status),
+                term::RESET,
+                c.name,
+                c.reason
+            );
+        }
+    }
+    for warning in &plan.warnings {
+        anstream::println!("{}note{}  {warning}", term::DIM, term::RESET);
+    }
+    anstream::println!("{}{}{}", term::DIM, plan.notice, term::RESET);
+}
+
+fn print_table(rows: &[Vec<String>]) {
+    for (n, line) in term::table(rows).into_iter().enumerate() {
+        if n == 0 {
+            anstream::println!("{}{line}{}", term::HEAD, term::RESET);
+        } else {
+            anstream::println!("{line}");
+        }
+    }
+    anstream::println!();
+}
+
+/// `2027-01-03T12:00` of an RFC 3339 instant.
+fn short(instant: &str) -> &str {
+    instant.get(..16).unwrap_or(instant)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_printed_with_the_digits_that_say_something() {
+        let said: Vec<_> =
+            [49.67, 0.0612345678, 3.0, 1234567.0, 0.0].into_iter().map(number).collect();
+        assert_eq!(said, ["49.67", "0.0612346", "3", "1234567", "0"]);
+    }
+}

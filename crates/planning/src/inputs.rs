@@ -1,0 +1,830 @@
+//! From a case folder to images and structures with roles: what is named in `case.toml` is taken,
+//! the rest is recognised by modality and name, what is missing is asked for by name.
+
+use crate::case::{Case, CaseError, TerritoryEntry};
+use crate::plan::Input;
+use hepatica_imaging::dicom::ct;
+use hepatica_imaging::dicom::nm;
+use hepatica_imaging::inventory::{self, Inventory, Role, Series};
+use hepatica_imaging::{
+    Emission, FrameOfReference, Image, Planar, ReadError, SpacingPolicy, Structure, StructureSet,
+    nifti, read_emission, structure,
+};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Why a case cannot be planned from its files.
+#[derive(Debug, Error)]
+pub enum InputError {
+    /// The case file.
+    #[error(transparent)]
+    Case(#[from] CaseError),
+    /// An image or a structure file.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Something needed is nowhere.
+    #[error("{}: no {what} found; {remedy}", .case.display())]
+    Missing {
+        /// The case.
+        case: PathBuf,
+        /// What.
+        what: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// Several things could be meant.
+    #[error("{}: {found} could be the {what}; {remedy}", .case.display())]
+    Ambiguous {
+        /// The case.
+        case: PathBuf,
+        /// What is looked for.
+        what: String,
+        /// The candidates.
+        found: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// Files of more than one person.
+    #[error("{}: files of {} patients ({}), expected one; keep each patient in a folder of its own", .case.display(), .found.len(), .found.join(", "))]
+    Patients {
+        /// The case.
+        case: PathBuf,
+        /// Their identifiers.
+        found: Vec<String>,
+    },
+    /// Images that nothing says are in register.
+    #[error("{}: {what} has frame of reference {found}, expected {expected} as the {other}; register them, or say that they are in register with --assume-aligned", .case.display())]
+    FrameOfReference {
+        /// The case.
+        case: PathBuf,
+        /// Which image or structure set.
+        what: String,
+        /// Its frame of reference.
+        found: String,
+        /// What it is compared with.
+        other: String,
+        /// The other's frame of reference.
+        expected: String,
+    },
+    /// A structure named in the case file that no structure file has.
+    #[error("{}: {key} names `{found}`, which no structure file holds; there are: {}", .case.display(), .there.join(", "))]
+    NoStructure {
+        /// The case.
+        case: PathBuf,
+        /// The key that names it.
+        key: String,
+        /// The name.
+        found: String,
+        /// What there is.
+        there: Vec<String>,
+    },
+    /// A structure that is there and empty.
+    #[error("{}: the structure `{name}` is empty, expected contours or voxels; draw it, or name another under [structures]", .case.display())]
+    EmptyStructure {
+        /// The case.
+        case: PathBuf,
+        /// The structure.
+        name: String,
+    },
+    /// A path that leads out of the case or to nothing.
+    #[error("{}: {key} = {}, expected {expected}", .case.display(), .found.display())]
+    Path {
+        /// The case.
+        case: PathBuf,
+        /// The key.
+        key: String,
+        /// What it says.
+        found: PathBuf,
+        /// What would do.
+        expected: String,
+    },
+    /// A file that cannot be read for its checksum.
+    #[error("{}: cannot be read ({source})", .path.display())]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// The images and structures of a case, each with its role.
+#[derive(Debug)]
+pub struct Inputs {
+    /// What the person says.
+    pub case: Case,
+    /// The case folder, for messages.
+    pub folder: PathBuf,
+    /// Identifier of the patient: the case file's, else the images'.
+    pub patient_id: String,
+    /// CT in HU.
+    pub ct: Option<Ct>,
+    /// Emission image of the simulation procedure.
+    pub emission: Emission,
+    /// Planar views.
+    pub planar: Option<Planar>,
+    /// Structures by role.
+    pub structures: Roles,
+    /// All files read.
+    pub files: Vec<Input>,
+    /// What a reader must know.
+    pub warnings: Vec<String>,
+}
+
+/// A CT with where it stands.
+#[derive(Debug)]
+pub struct Ct {
+    /// CT numbers in HU.
+    pub image: Image<i16>,
+    /// Its frame of reference, if the file says.
+    pub frame_of_reference: FrameOfReference,
+    /// Study it belongs to.
+    pub study_uid: Option<String>,
+}
+
+/// Structures by role.
+#[derive(Debug)]
+pub struct Roles {
+    /// The whole liver.
+    pub liver: Structure,
+    /// The lungs, none to several.
+    pub lungs: Vec<Structure>,
+    /// A structure a tumour.
+    pub tumours: Vec<Structure>,
+    /// Parts of liver or tumour that take up nothing.
+    pub cold: Vec<Structure>,
+    /// Other organs whose dose is wanted.
+    pub organs: Vec<Structure>,
+    /// The territories, with a structure or the whole liver.
+    pub territories: Vec<(TerritoryEntry, Option<Structure>)>,
+}
+
+/// Reads everything a plan needs. `assume_aligned` adds to what the case file says.
+///
+/// # Errors
+/// One sentence on the first thing that is missing, unreadable or contradictory.
+pub fn load(folder: &Path, mut case: Case, assume_aligned: bool) -> Result<Inputs, InputError> {
+    case.images.assume_aligned |= assume_aligned;
+    Loader::new(folder, case)?.load()
+}
+
+/// The case file of a folder; a folder without one is a case too.
+///
+/// # Errors
+/// When the folder is not there, or its case file cannot be used.
+pub fn read_case(folder: &Path) -> Result<Case, InputError> {
+    if !folder.is_dir() {
+        return Err(InputError::Missing {
+            case: folder.to_owned(),
+            what: "folder".to_owned(),
+            remedy: "give the folder that holds case.toml or the DICOM files".to_owned(),
+        });
+    }
+    let file = folder.join("case.toml");
+    if file.exists() {
+        Ok(Case::read(&file)?)
+    } else {
+        Ok(Case { schema: crate::case::SCHEMA, ..Case::default() })
+    }
+}
+
+struct Loader {
+    folder: PathBuf,
+    case: Case,
+    inventory: Option<Inventory>,
+    files: Vec<(&'static str, Vec<PathBuf>)>,
+    warnings: Vec<String>,
+    patients: BTreeSet<String>,
+}
+
+impl Loader {
+    fn new(folder: &Path, case: Case) -> Result<Self, InputError> {
+        let images = &case.images;
+        // Only what is not named has to be looked for.
+        let all_named =
+            images.ct.is_some() && images.spect.is_some() && !images.structures.is_empty();
+        let inventory = if all_named { None } else { Some(inventory::scan(folder)?) };
+        Ok(Self {
+            folder: folder.to_owned(),
+            case,
+            inventory,
+            files: Vec::new(),
+            warnings: Vec::new(),
+            patients: BTreeSet::new(),
+        })
+    }
+
+    fn load(mut self) -> Result<Inputs, InputError> {
+        let file = self.folder.join("case.toml");
+        if file.exists() {
+            self.files.push(("case", vec![file]));
+        }
+        let spect_files = self.emission_files()?;
+        let ct_source = self.ct_source(&spect_files)?;
+        let planar_file = self.planar_file()?;
+        let structure_files = self.structure_files()?;
+
+        // The CT is most of the bytes: the checksums are made while it is read.
+        let role_files: Vec<_> = [
+            Some(("spect", spect_files.clone())),
+            ct_source.clone().map(|files| ("ct", files)),
+            planar_file.clone().map(|file| ("planar", vec![file])),
+            Some(("structures", structure_files.clone())),
+        ];
+        self.files.extend(role_files.into_iter().flatten());
+        let (files, read) = rayon::join(
+            || checksums(&self.folder, &self.files),
+            || {
+                let emission = read_emission(&spect_files)?;
+                let ct = ct_source.as_deref().map(read_ct).transpose()?;
+                let planar = planar_file.as_deref().map(nm::read_planar).transpose()?;
+                Ok::<_, ReadError>((emission, ct, planar))
+            },
+        );
+        let (emission, ct, planar) = read?;
+        let files = files?;
+
+        self.meet(emission.patient.id.as_deref());
+        self.warnings.extend(emission.notes.iter().cloned());
+        let ct = ct.map(|read| {
+            self.meet(read.patient_id.as_deref());
+            self.warnings.extend(read.notes);
+            read.ct
+        });
+        if let Some(planar) = &planar {
+            self.meet(planar.patient.id.as_deref());
+            self.warnings.extend(planar.notes.iter().cloned());
+        }
+        if let Some(ct) = &ct {
+            self.same_frame(
+                "the emission image",
+                &emission.frame_of_reference,
+                "CT",
+                &ct.frame_of_reference,
+            )?;
+        }
+        let reference = ct.as_ref().map_or_else(
+            || emission.frame_of_reference.clone(),
+            |ct| ct.frame_of_reference.clone(),
+        );
+        let structures = self.structures(&structure_files, &reference)?;
+        if self.patients.len() > 1 {
+            return Err(InputError::Patients {
+                case: self.folder,
+                found: self.patients.into_iter().collect(),
+            });
+        }
+        let from_images = self.patients.first().cloned();
+        let patient_id = match (&self.case.patient.id, from_images) {
+            (Some(said), Some(found)) if *said != found => {
+                self.warnings.push(format!(
+                    "case.toml names patient {said}, the images patient {found}: make sure they are the same person"
+                ));
+                said.clone()
+            }
+            (Some(said), _) => said.clone(),
+            (None, Some(found)) => found,
+            (None, None) => "unnamed".to_owned(),
+        };
+        Ok(Inputs {
+            case: self.case,
+            folder: self.folder,
+            patient_id,
+            ct,
+            emission,
+            planar,
+            structures,
+            files,
+            warnings: self.warnings,
+        })
+    }
+
+    fn meet(&mut self, patient: Option<&str>) {
+        if let Some(id) = patient.map(str::trim).filter(|id| !id.is_empty()) {
+            self.patients.insert(id.to_owned());
+        }
+    }
+
+    // ---- which files -------------------------------------------------------------------------
+
+    fn emission_files(&self) -> Result<Vec<PathBuf>, InputError> {
+        if let Some(path) = &self.case.images.spect {
+            return self.named_files("images.spect", path, &[Role::Spect, Role::Pet]);
+        }
+        self.only(
+            &[Role::Spect, Role::Pet],
+            "emission image (SPECT or PET of the simulation procedure)",
+            "images.spect",
+            |_| true,
+        )?
+        .map(|series| series.files.clone())
+        .ok_or_else(|| {
+            self.missing(
+                "emission image (SPECT or PET of the simulation procedure)",
+                "put the DICOM files into the folder, or name a file under [images] spect",
+            )
+        })
+    }
+
+    /// A CT in the emission image's frame of reference is preferred to others.
+    fn ct_source(&self, spect: &[PathBuf]) -> Result<Option<Vec<PathBuf>>, InputError> {
+        if let Some(path) = &self.case.images.ct {
+            return self.named_files("images.ct", path, &[Role::Ct]).map(Some);
+        }
+        let frame = self
+            .inventory
+            .iter()
+            .flat_map(|i| &i.series)
+            .find(|s| s.files == spect)
+            .and_then(|s| s.frame_of_reference.clone());
+        let same = |s: &Series| frame.is_some() && s.frame_of_reference == frame;
+        let cts = || self.with_role(&[Role::Ct]);
+        let series = if cts().filter(|s| same(s)).count() == 1 {
+            cts().find(|s| same(s))
+        } else {
+            self.only(&[Role::Ct], "CT", "images.ct", |_| true)?
+        };
+        Ok(series.map(|s| s.files.clone()))
+    }
+
+    fn planar_file(&self) -> Result<Option<PathBuf>, InputError> {
+        if let Some(path) = &self.case.images.planar {
+            let files = self.named_files("images.planar", path, &[Role::Planar])?;
+            return Ok(files.into_iter().next());
+        }
+        let series = self.only(&[Role::Planar], "planar image", "images.planar", |_| true)?;
+        Ok(series.and_then(|s| s.files.first().cloned()))
+    }
+
+    fn structure_files(&self) -> Result<Vec<PathBuf>, InputError> {
+        let named = &self.case.images.structures;
+        let files: Vec<PathBuf> = if named.is_empty() {
+            self.with_role(&[Role::RtStruct, Role::Seg])
+                .flat_map(|s| s.files.iter().cloned())
+                .collect()
+        } else {
+            named
+                .iter()
+                .map(|p| self.inside("images.structures", p))
+                .collect::<Result<_, _>>()?
+        };
+        if files.is_empty() {
+            return Err(self.missing(
+                "structures",
+                "the liver and each tumour must be drawn: add an RTSTRUCT or SEG, or name NIfTI files under [images] structures",
+            ));
+        }
+        Ok(files)
+    }
+
+    fn with_role<'a>(&'a self, roles: &'a [Role]) -> impl Iterator<Item = &'a Series> {
+        self.inventory
+            .iter()
+            .flat_map(|i| &i.series)
+            .filter(move |s| roles.contains(&s.role))
+    }
+
+    /// The only series of these roles; none is none, several are an error that lists them.
+    fn only(
+        &self,
+        roles: &[Role],
+        what: &str,
+        key: &str,
+        fits: impl Fn(&Series) -> bool,
+    ) -> Result<Option<&Series>, InputError> {
+        let mut candidates = self.with_role(roles).filter(|s| fits(s));
+        let first = candidates.next();
+        let others: Vec<_> = candidates.collect();
+        if let (Some(first), false) = (first, others.is_empty()) {
+            let names: Vec<_> = std::iter::once(first).chain(others).collect();
+            let patients: BTreeSet<_> =
+                names.iter().filter_map(|s| s.patient_id.clone()).collect();
+            if patients.len() > 1 {
+                return Err(InputError::Patients {
+                    case: self.folder.clone(),
+                    found: patients.into_iter().collect(),
+                });
+            }
+            let list: Vec<_> = names
+                .iter()
+                .map(|s| {
+                    let place = s.files.first().map(|f| self.relative(f)).unwrap_or_default();
+                    format!("`{}` ({place})", s.description)
+                })
+                .collect();
+            return Err(InputError::Ambiguous {
+                case: self.folder.clone(),
+                what: what.to_owned(),
+                found: list.join(" and "),
+                remedy: format!("name one under {key} in case.toml"),
+            });
+        }
+        Ok(first)
+    }
+
+    /// Files of something named in the case file: a file, or the only fitting series of a folder.
+    fn named_files(
+        &self,
+        key: &str,
+        path: &Path,
+        roles: &[Role],
+    ) -> Result<Vec<PathBuf>, InputError> {
+        let path = self.inside(key, path)?;
+        if path.is_file() {
+            return Ok(vec![path]);
+        }
+        let found = inventory::scan(&path)?;
+        let fitting: Vec<_> =
+            found.series.into_iter().filter(|s| roles.contains(&s.role)).collect();
+        match <[Series; 1]>::try_from(fitting) {
+            Ok([series]) => Ok(series.files),
+            Err(others) if others.is_empty() => Err(InputError::Path {
+                case: self.folder.clone(),
+                key: key.to_owned(),
+                found: path,
+                expected: format!("a series of role {:?} in it", roles[0]),
+            }),
+            Err(others) => Err(InputError::Ambiguous {
+                case: self.folder.clone(),
+                what: key.to_owned(),
+                found: format!("{} series in {}", others.len(), path.display()),
+                remedy: "keep one series in that folder".to_owned(),
+            }),
+        }
+    }
+
+    /// A path of the case file, which must exist and stay inside the case folder.
+    fn inside(&self, key: &str, path: &Path) -> Result<PathBuf, InputError> {
+        let wrong = |expected: &str| InputError::Path {
+            case: self.folder.clone(),
+            key: key.to_owned(),
+            found: path.to_owned(),
+            expected: expected.to_owned(),
+        };
+        let there = self.folder.join(path);
+        let (Ok(real), Ok(root)) = (there.canonicalize(), self.folder.canonicalize()) else {
+            return Err(wrong("a file or folder that exists, relative to the case folder"));
+        };
+        if !real.starts_with(&root) {
+            return Err(wrong("a path inside the case folder"));
+        }
+        Ok(there)
+    }
+
+    fn relative(&self, path: &Path) -> String {
+        relative(&self.folder, path)
+    }
+
+    fn missing(&self, what: &str, remedy: &str) -> InputError {
+        InputError::Missing {
+            case: self.folder.clone(),
+            what: what.to_owned(),
+            remedy: remedy.to_owned(),
+        }
+    }
+
+    fn same_frame(
+        &mut self,
+        what: &str,
+        found: &FrameOfReference,
+        other: &str,
+        expected: &FrameOfReference,
+    ) -> Result<(), InputError> {
+        match (found, expected) {
+            (Some(f), Some(e)) if f == e => Ok(()),
+            (Some(f), Some(e)) if !self.case.images.assume_aligned => {
+                Err(InputError::FrameOfReference {
+                    case: self.folder.clone(),
+                    what: what.to_owned(),
+                    found: f.clone(),
+                    other: other.to_owned(),
+                    expected: e.clone(),
+                })
+            }
+            (Some(_), Some(_)) => {
+                self.warnings.push(format!(
+                    "{what} and the {other} have different frames of reference and are taken as in register because the user says so"
+                ));
+                Ok(())
+            }
+            _ => {
+                self.warnings.push(format!(
+                    "{what} or the {other} has no frame of reference: they are taken as in register"
+                ));
+                Ok(())
+            }
+        }
+    }
+
+    // ---- structures --------------------------------------------------------------------------
+
+    fn structures(
+        &mut self,
+        files: &[PathBuf],
+        reference: &FrameOfReference,
+    ) -> Result<Roles, InputError> {
+        let mut all = Vec::new();
+        for file in files {
+            let StructureSet { structures, frame_of_reference, patient, notes } =
+                structure::read(file)?;
+            self.meet(patient.id.as_deref());
+            let name = self.relative(file);
+            self.warnings.extend(notes.into_iter().map(|note| format!("{name}: {note}")));
+            self.same_frame(&name, &frame_of_reference, "images", reference)?;
+            let file = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            all.extend(structures.into_iter().map(|s| Found { file: file.clone(), structure: s }));
+        }
+        Assign { folder: &self.folder, case: &self.case, all, warnings: &mut self.warnings }.roles()
+    }
+}
+
+/// A structure and the name of the file it is from.
+struct Found {
+    file: String,
+    structure: Structure,
+}
+
+struct Assign<'a> {
+    folder: &'a Path,
+    case: &'a Case,
+    all: Vec<Found>,
+    warnings: &'a mut Vec<String>,
+}
+
+impl Assign<'_> {
+    fn roles(mut self) -> Result<Roles, InputError> {
+        let entry = self.case.structures.clone();
+        let territories = self.territories()?;
+        let liver = match &entry.liver {
+            Some(name) => self.named("structures.liver", name)?,
+            None => self.recognised_liver()?,
+        };
+        let lungs = match &entry.lungs {
+            Some(names) => self.each("structures.lungs", names)?,
+            None => self.recognised(is_lung),
+        };
+        let tumours = match &entry.tumours {
+            Some(names) => self.each("structures.tumours", names)?,
+            None => self.recognised(is_tumour),
+        };
+        let cold = self.each("structures.cold", &entry.cold)?;
+        let organs = self.each("structures.organs", &entry.organs)?;
+        for s in std::iter::once(&liver).chain(&tumours).chain(&lungs) {
+            if s.is_empty() {
+                return Err(InputError::EmptyStructure {
+                    case: self.folder.to_owned(),
+                    name: s.name.clone(),
+                });
+            }
+        }
+        if tumours.is_empty() {
+            self.warnings.push(
+                "no tumour structure: tumour doses, partition and voxel goals are not known"
+                    .to_owned(),
+            );
+        }
+        Ok(Roles { liver, lungs, tumours, cold, organs, territories })
+    }
+
+    fn territories(&mut self) -> Result<Vec<(TerritoryEntry, Option<Structure>)>, InputError> {
+        let entries = self.case.territory.clone();
+        if !entries.is_empty() {
+            return entries
+                .into_iter()
+                .map(|t| {
+                    let structure = t
+                        .structure
+                        .as_ref()
+                        .map(|name| self.named("territory.structure", name))
+                        .transpose()?;
+                    Ok((t, structure))
+                })
+                .collect();
+        }
+        let mut drawn = self.recognised(is_territory);
+        if drawn.len() > 1 {
+            let names: Vec<_> = drawn.iter().map(|s| format!("`{}`", s.name)).collect();
+            return Err(InputError::Ambiguous {
+                case: self.folder.to_owned(),
+                what: "territory of the first session".to_owned(),
+                found: names.join(" and "),
+                remedy: "say which is treated in which session with [[territory]] in case.toml"
+                    .to_owned(),
+            });
+        }
+        let structure = drawn.pop();
+        if structure.is_none() {
+            self.warnings.push(
+                "no territory is drawn or named: the whole liver is taken as perfused from one catheter position"
+                    .to_owned(),
+            );
+        }
+        let entry = TerritoryEntry {
+            id: structure.as_ref().map_or_else(|| "liver".to_owned(), |s| s.name.clone()),
+            name: None,
+            structure: structure.as_ref().map(|s| s.name.clone()),
+            session: 1,
+        };
+        Ok(vec![(entry, structure)])
+    }
+
+    fn recognised_liver(&self) -> Result<Structure, InputError> {
+        let found = self.recognised(is_liver);
+        match <[Structure; 1]>::try_from(found) {
+            Ok([liver]) => Ok(liver),
+            Err(none) if none.is_empty() => Err(InputError::Missing {
+                case: self.folder.to_owned(),
+                what: "liver structure".to_owned(),
+                remedy: format!(
+                    "name it under [structures] liver; there are: {}",
+                    self.names().join(", ")
+                ),
+            }),
+            Err(several) => Err(InputError::Ambiguous {
+                case: self.folder.to_owned(),
+                what: "liver".to_owned(),
+                found: format!("{} structures", several.len()),
+                remedy: "name one under [structures] liver as FILE#NAME".to_owned(),
+            }),
+        }
+    }
+
+    fn recognised(&self, is: impl Fn(&str) -> bool) -> Vec<Structure> {
+        self.all
+            .iter()
+            .filter(|f| is(&plain(&f.structure.name)))
+            .map(|f| f.structure.clone())
+            .collect()
+    }
+
+    fn each(&self, key: &str, names: &[String]) -> Result<Vec<Structure>, InputError> {
+        names.iter().map(|name| self.named(key, name)).collect()
+    }
+
+    /// A structure by name, or by `FILE#NAME` where names are not unique (labels of a label map).
+    fn named(&self, key: &str, name: &str) -> Result<Structure, InputError> {
+        let fits = |f: &&Found| {
+            f.structure.name == name || format!("{}#{}", f.file, f.structure.name) == name
+        };
+        let mut found = self.all.iter().filter(fits);
+        match (found.next(), found.next()) {
+            (Some(one), None) => {
+                let mut structure = one.structure.clone();
+                if name.contains('#') {
+                    structure.name = name.to_owned();
+                }
+                Ok(structure)
+            }
+            (Some(_), Some(_)) => Err(InputError::Ambiguous {
+                case: self.folder.to_owned(),
+                what: format!("structure `{name}` of {key}"),
+                found: "several structures of that name".to_owned(),
+                remedy: "write FILE#NAME".to_owned(),
+            }),
+            (None, _) => Err(InputError::NoStructure {
+                case: self.folder.to_owned(),
+                key: key.to_owned(),
+                found: name.to_owned(),
+                there: self.names(),
+            }),
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.all.iter().map(|f| format!("`{}`", f.structure.name)).collect()
+    }
+}
+
+/// Lower case, letters and digits only: `Lung_L` and `lung l` are alike.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+fn is_liver(plain: &str) -> bool {
+    ["liver", "wholeliver", "liverwhole"].contains(&plain)
+}
+
+fn is_lung(plain: &str) -> bool {
+    // Vessels, tumours and nodules of the lung also have it in their names; they begin otherwise or
+    // are not listed here.
+    let sides = ["", "s", "l", "r", "left", "right", "leftlung", "rightlung"];
+    let lobes = ["upperlobeleft", "lowerlobeleft", "upperloberight", "middleloberight", "lowerloberight"];
+    plain.strip_prefix("lung").is_some_and(|rest| sides.contains(&rest) || lobes.contains(&rest))
+        || ["leftlung", "rightlung", "bothlungs"].contains(&plain)
+}
+
+fn is_tumour(plain: &str) -> bool {
+    let numbered = plain.strip_prefix('t').is_some_and(|rest| {
+        !rest.is_empty() && rest.len() <= 3 && rest.chars().all(|c| c.is_ascii_digit())
+    });
+    numbered
+        || ["tumour", "tumor", "lesion", "gtv", "met"].iter().any(|word| plain.starts_with(word))
+}
+
+fn is_territory(plain: &str) -> bool {
+    plain.starts_with("territory") || plain.starts_with("perfused")
+}
+
+struct ReadCt {
+    ct: Ct,
+    patient_id: Option<String>,
+    notes: Vec<String>,
+}
+
+/// CT of DICOM slices, or of one NIfTI file in HU.
+fn read_ct(files: &[PathBuf]) -> Result<ReadCt, ReadError> {
+    if let [file] = files {
+        let name = file.to_string_lossy();
+        if name.ends_with(".nii") || name.ends_with(".nii.gz") {
+            let image = nifti::read(file)?;
+            let clamp = |v: &f32| v.round().clamp(f32::from(i16::MIN), f32::from(i16::MAX)) as i16;
+            let ct = Ct { image: image.map(clamp), frame_of_reference: None, study_uid: None };
+            return Ok(ReadCt { ct, patient_id: None, notes: Vec::new() });
+        }
+    }
+    let series = ct::read(files, SpacingPolicy::Refuse)?;
+    Ok(ReadCt {
+        ct: Ct {
+            image: series.image,
+            frame_of_reference: series.frame_of_reference,
+            study_uid: Some(series.study_uid),
+        },
+        patient_id: series.patient.id,
+        notes: series.notes,
+    })
+}
+
+fn relative(folder: &Path, path: &Path) -> String {
+    path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+/// One row a role: the file's checksum, or of several files that of their checksums in order of
+/// file name.
+fn checksums(
+    folder: &Path,
+    files: &[(&'static str, Vec<PathBuf>)],
+) -> Result<Vec<Input>, InputError> {
+    use rayon::prelude::*;
+    files
+        .iter()
+        .map(|(role, paths)| {
+            let mut paths = paths.clone();
+            paths.sort();
+            let digests: Vec<[u8; 32]> =
+                paths.par_iter().map(|p| digest(p)).collect::<Result<_, _>>()?;
+            let (path, sum) = match (paths.as_slice(), digests.as_slice()) {
+                ([path], [sum]) => (relative(folder, path), *sum),
+                _ => {
+                    let mut all = Sha256::new();
+                    digests.iter().for_each(|d| all.update(d));
+                    let parent = paths.first().and_then(|p| p.parent()).unwrap_or(folder);
+                    (format!("{}/", relative(folder, parent)), all.finalize().into())
+                }
+            };
+            Ok(Input {
+                path,
+                sha256: sum.iter().map(|b| format!("{b:02x}")).collect(),
+                role: (*role).to_owned(),
+                files: paths.len(),
+            })
+        })
+        .collect()
+}
+
+fn digest(path: &Path) -> Result<[u8; 32], InputError> {
+    let failed = |source| InputError::Checksum { path: path.to_owned(), source };
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0_u8; 1 << 16];
+    loop {
+        match file.read(&mut buffer).map_err(failed)? {
+            0 => return Ok(hash.finalize().into()),
+            n => hash.update(&buffer[..n]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn structures_are_recognised_by_the_names_people_give_them() {
+        for name in ["Liver", "LIVER", "whole_liver"] {
+            assert!(is_liver(&plain(name)), "{name}");
+        }
+        for name in ["Lungs", "Lung_L", "lung right", "lung_upper_lobe_left", "Left Lung"] {
+            assert!(is_lung(&plain(name)), "{name}");
+        }
+        for name in ["T1", "T12", "Tumour 3", "tumor_2", "Lesion-4", "GTV1", "met 7"] {
+            assert!(is_tumour(&plain(name)), "{name}");
+        }
+        for name in ["lung_vessels", "lung_nodules", "thyroid", "T", "trachea", "Th12", "liver_vessels"] {
+            let p = plain(name);
+            assert!(!is_lung(&p) && !is_tumour(&p) && !is_liver(&p), "{name}");
+        }
+    }
+}
