@@ -5,13 +5,13 @@
 //! | [`case`] | what a person says about a patient: `case.toml` |
 //! | [`plan`] | the answer, as it is written to `plan.json` |
 //! | [`views`] | planes and curves for figures |
-//! | [`strict`] | TOML that a person writes, read strictly |
+
 //!
 //! Knows nothing of pages and pictures; what a day of the regimen is, it asks the regimen.
 
 pub mod case;
 pub mod plan;
-pub mod strict;
+pub use hepatica_regimen::strict;
 pub mod views;
 
 pub use plan::{Plan, Status};

@@ -1,1 +1,19 @@
 //! The regimen: protocol as data, its calendar, and when each drug is taken.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`protocol`] | cycles, drugs, procedures with windows: `protocols/*.toml` |
+//! | [`calendar`] | a protocol on real dates, from the first day of the first cycle |
+//! | [`exposure`] | fraction of the absorbed dose delivered while each drug is taken |
+//! | [`strict`] | TOML that a person writes, read strictly |
+//!
+//! The regimen counts civil days; decay counts instants. They meet in [`exposure`] and nowhere
+//! else. Knows nothing of images and dose maps.
+
+pub mod calendar;
+pub mod exposure;
+pub mod protocol;
+pub mod strict;
+
+pub use calendar::{Calendar, CycleDay};
+pub use protocol::{Drug, Procedure, ProcedureKind, Protocol, ProtocolError, Window};

@@ -77,7 +77,8 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_named_with_its_line_and_the_near_one() {
-        let error = parse::<Body>("height_cm = 170.0\nwieght_kg = 70.0\n", "case.toml").unwrap_err();
+        let error =
+            parse::<Body>("height_cm = 170.0\nwieght_kg = 70.0\n", "case.toml").unwrap_err();
         assert_eq!(
             error.to_string(),
             "case.toml, line 2: unknown key `wieght_kg`; did you mean `weight_kg`?"
