@@ -7,15 +7,35 @@
 //! | [`image`] | voxel values on a grid |
 //! | [`mask`] | how much of each voxel belongs to a structure |
 //! | [`isoline`] | lines of equal value in a plane |
+//! | [`contour`] | closed planar contours, to and from masks |
+//! | [`structure`] | named volumes of contours or voxels |
+//! | [`emission`] | where activity was seen: SPECT, PET, planar views |
+//! | [`resample`] | from one grid to another |
+//! | [`dicom`] | DICOM in and out |
+//! | [`nifti`] | NIfTI in and out |
+//! | [`inventory`] | what a file or folder holds |
+//! | [`error`] | what goes wrong with files, in one sentence each |
 //!
 //! Coordinates are the patient's, in millimetres, x to the Left, y to Posterior, z to Superior
 //! (LPS, as in DICOM). NIfTI's RAS is converted at the door. Knows nothing of dose.
 
+pub mod contour;
+pub mod dicom;
+pub mod emission;
+pub mod error;
 pub mod geometry;
 pub mod image;
+pub mod inventory;
 pub mod isoline;
 pub mod mask;
+pub mod nifti;
+pub mod resample;
+pub mod structure;
 
+pub use dicom::SpacingPolicy;
+pub use emission::{Emission, EmissionUnit, Planar, PlanarView, read_emission};
+pub use error::{ReadError, WriteError};
 pub use geometry::{Grid, IndexBox};
 pub use image::{FrameOfReference, Image};
 pub use mask::Mask;
+pub use structure::{Structure, StructureSet};

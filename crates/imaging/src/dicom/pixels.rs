@@ -1,0 +1,112 @@
+//! Stored pixel values of an object, decoded.
+
+use super::object::Object;
+use crate::error::ReadError;
+use dicom_core::value::Value;
+use dicom_dictionary_std::{tags, uids};
+use dicom_pixeldata::PixelDecoder;
+
+/// Stored values of all frames, each pixel one sample, before any rescaling.
+pub(super) fn stored(
+    o: &Object,
+    [columns, rows, frames]: [usize; 3],
+) -> Result<Vec<i32>, ReadError> {
+    let samples = o.number(tags::SAMPLES_PER_PIXEL).unwrap_or(1.0);
+    if samples != 1.0 {
+        return Err(o.wrong(tags::SAMPLES_PER_PIXEL, samples.to_string(), "1: grey values"));
+    }
+    let bits = o.need_number(tags::BITS_ALLOCATED)?;
+    let used = o.number(tags::BITS_STORED).unwrap_or(bits);
+    if ![8.0, 16.0, 32.0].contains(&bits) || !(1.0..=bits).contains(&used) {
+        let found = format!("{bits} with {used} stored");
+        return Err(o.wrong(tags::BITS_ALLOCATED, found, "8, 16 or 32 with no more stored"));
+    }
+    let (bits, used) = (bits as u32, used as u32);
+    let signed = o.number(tags::PIXEL_REPRESENTATION) == Some(1.0);
+    let Some(element) = o.dataset().get(tags::PIXEL_DATA) else {
+        return Err(o.missing(tags::PIXEL_DATA, "pixels"));
+    };
+    let bytes = match element.value() {
+        Value::Primitive(_) => {
+            element.value().to_bytes().map_err(|e| damaged(o, &e.to_string()))?
+        }
+        _ => return encapsulated(o, [columns, rows, frames]),
+    };
+    let count = columns * rows * frames;
+    let expected = count * (bits as usize / 8);
+    if bytes.len() < expected {
+        return Err(o.wrong(
+            tags::PIXEL_DATA,
+            format!("{} bytes", bytes.len()),
+            &format!("{expected} bytes for {columns} x {rows} pixels, {frames} frame(s)"),
+        ));
+    }
+    // `to_bytes` gives the machine's order of 16-bit words, that is little endian here; objects in
+    // big endian have been turned by the parser.
+    let raw: Vec<u32> = match bits {
+        8 => bytes[..expected].iter().map(|b| u32::from(*b)).collect(),
+        16 => bytes[..expected]
+            .chunks_exact(2)
+            .map(|b| u32::from(u16::from_le_bytes([b[0], b[1]])))
+            .collect(),
+        _ => bytes[..expected]
+            .chunks_exact(4)
+            .map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect(),
+    };
+    let high = o.number(tags::HIGH_BIT).map_or(used - 1, |h| h as u32).min(bits - 1);
+    // Unused bits may hold overlays: only the stored ones count.
+    let down = (high + 1).saturating_sub(used);
+    let up = 32 - used;
+    Ok(raw
+        .into_iter()
+        .map(|v| {
+            let v = (v >> down) << up;
+            if signed { (v as i32) >> up } else { (v >> up) as i32 }
+        })
+        .collect())
+}
+
+fn encapsulated(o: &Object, size: [usize; 3]) -> Result<Vec<i32>, ReadError> {
+    let syntax = o.transfer_syntax();
+    let jpeg_ls = [uids::JPEGLS_LOSSLESS, uids::JPEGLS_NEAR_LOSSLESS];
+    if jpeg_ls.contains(&syntax) {
+        return Err(ReadError::element(
+            o.path(),
+            "Transfer Syntax UID (0002,0010)",
+            format!("{syntax} (JPEG-LS)"),
+            "an uncompressed, RLE, JPEG, JPEG 2000 or deflated object",
+            "decompress it first, as with dcmdjpls of dcmtk",
+        ));
+    }
+    let decoded = o.inner().decode_pixel_data().map_err(|e| {
+        let mut why = e.to_string();
+        let mut source = std::error::Error::source(&e);
+        while let Some(s) = source {
+            why = s.to_string();
+            source = s.source();
+        }
+        damaged(o, &format!("transfer syntax {syntax}: {why}"))
+    })?;
+    let values: Vec<i32> = {
+        use dicom_pixeldata::{ConvertOptions, ModalityLutOption};
+        let options = ConvertOptions::new().with_modality_lut(ModalityLutOption::None);
+        decoded.to_vec_with_options(&options).map_err(|e| damaged(o, &e.to_string()))?
+    };
+    let expected = size.iter().product::<usize>();
+    if values.len() == expected {
+        Ok(values)
+    } else {
+        Err(damaged(o, &format!("{} pixels when decoded", values.len())))
+    }
+}
+
+fn damaged(o: &Object, why: &str) -> ReadError {
+    ReadError::element(
+        o.path(),
+        "PixelData (7FE0,0010)",
+        format!("not decodable ({why})"),
+        "pixels of a transfer syntax this program reads",
+        "decompress or export it again",
+    )
+}

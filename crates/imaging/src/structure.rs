@@ -1,0 +1,297 @@
+//! Structures: named volumes, drawn as contours or given as voxels.
+
+use crate::contour::{Contour, Slabs, aligned};
+use crate::dicom::object::Object;
+use crate::dicom::{Patient, rtstruct, seg};
+use crate::error::ReadError;
+use crate::geometry::{Grid, IndexBox};
+use crate::image::FrameOfReference;
+use crate::mask::Mask;
+use crate::nifti;
+use dicom_dictionary_std::tags;
+use hepatica_physics::Volume;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Structures of one file.
+#[derive(Debug)]
+pub struct StructureSet {
+    /// In the order of the file.
+    pub structures: Vec<Structure>,
+    /// Frame of Reference UID, if the file says.
+    pub frame_of_reference: FrameOfReference,
+    /// Who they were drawn on.
+    pub patient: Patient,
+    /// What a reader must know: contours left out, thresholds.
+    pub notes: Vec<String>,
+}
+
+/// A named volume.
+#[derive(Debug, Clone)]
+pub struct Structure {
+    /// Its name in the file.
+    pub name: String,
+    /// Its number in the file (ROI number, segment number, label).
+    pub number: u32,
+    shape: Shape,
+}
+
+#[derive(Debug, Clone)]
+enum Shape {
+    Contours(Slabs),
+    Voxels(Mask),
+}
+
+impl Structure {
+    /// A structure of contours; `thickness_mm` is the slab of one that has a single plane.
+    #[must_use]
+    pub fn of_contours(name: &str, number: u32, contours: &[Contour], thickness_mm: f64) -> Self {
+        let shape = Shape::Contours(Slabs::new(contours, thickness_mm));
+        Self { name: name.to_owned(), number, shape }
+    }
+
+    /// A structure of voxels.
+    #[must_use]
+    pub fn of_voxels(name: &str, number: u32, mask: Mask) -> Self {
+        Self { name: name.to_owned(), number, shape: Shape::Voxels(mask) }
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match &self.shape {
+            Shape::Contours(slabs) => slabs.is_empty(),
+            Shape::Voxels(mask) => mask.is_empty(),
+        }
+    }
+
+    /// Its volume, wherever it lies.
+    #[must_use]
+    pub fn volume(&self) -> Volume {
+        match &self.shape {
+            Shape::Contours(slabs) => Volume::from_mm3(slabs.volume_mm3()),
+            Shape::Voxels(mask) => mask.volume(),
+        }
+    }
+
+    /// The fraction of every voxel of `grid` that is inside. Exact for grids along the patient's
+    /// axes; on turned grids by 3 x 3 x 3 points a voxel.
+    #[must_use]
+    pub fn on(&self, grid: &Grid) -> Mask {
+        match &self.shape {
+            Shape::Contours(slabs) if aligned(grid).is_some() => slabs.on(grid),
+            Shape::Contours(slabs) => {
+                let Some([low, high]) = slabs.bounds_mm() else {
+                    return Mask::empty(grid.clone());
+                };
+                // Finer than the target, so that sampling it costs nothing but time.
+                let step = grid.spacing_mm().iter().fold(f64::INFINITY, |a, b| a.min(*b)) / 2.0;
+                let size = std::array::from_fn(|a| ((high[a] - low[a]) / step).ceil() as usize + 2);
+                match Grid::axial(size, [step; 3], low) {
+                    Ok(fine) => sampled(&slabs.on(&fine), grid),
+                    Err(_) => Mask::empty(grid.clone()),
+                }
+            }
+            Shape::Voxels(mask) if mask.grid().matches(grid) => mask.clone(),
+            Shape::Voxels(mask) => match (aligned(mask.grid()), aligned(grid)) {
+                (Some(from), Some(to)) => overlapped(mask, from, grid, to),
+                _ => sampled(mask, grid),
+            },
+        }
+    }
+}
+
+/// Mean of the mask over every voxel of `grid`, exact: the overlap of boxes along each axis.
+fn overlapped(mask: &Mask, from_sign: [f64; 3], grid: &Grid, to_sign: [f64; 3]) -> Mask {
+    let own = mask.bounds();
+    let source = mask.grid();
+    // For every target index along an axis: source indices (in the mask's box) and weights.
+    let weights = |a: usize| -> (usize, Vec<Vec<(usize, f32)>>) {
+        let (ds, dt) = (source.spacing_mm()[a], grid.spacing_mm()[a]);
+        // Place of a source border in continuous target indices, voxel n from n to n + 1.
+        let place = |n: f64| {
+            let mm = source.origin_mm()[a] + from_sign[a] * (n - 0.5) * ds;
+            (mm - grid.origin_mm()[a]) * to_sign[a] / dt + 0.5
+        };
+        let (p, q) = (place(own.start[a] as f64), place(own.end[a] as f64));
+        let size = grid.size()[a] as f64;
+        let first = p.min(q).floor().clamp(0.0, size) as usize;
+        let last = p.max(q).ceil().clamp(0.0, size) as usize;
+        let mut lists = vec![Vec::new(); last - first];
+        for n in own.start[a]..own.end[a] {
+            let (p, q) = (place(n as f64), place(n as f64 + 1.0));
+            let (low, high) = (p.min(q), p.max(q));
+            let begin = low.floor().max(first as f64) as usize;
+            for t in begin..(high.ceil().min(last as f64).max(0.0) as usize) {
+                let overlap = (high.min(t as f64 + 1.0) - low.max(t as f64)).max(0.0);
+                // Rounding of decimal strings leaves dust in the neighbours.
+                if overlap > 1e-6 {
+                    lists[t - first].push((n - own.start[a], overlap as f32));
+                }
+            }
+        }
+        (first, lists)
+    };
+    let axes = [weights(0), weights(1), weights(2)];
+    let size: [usize; 3] = std::array::from_fn(|a| axes[a].1.len());
+    if size.contains(&0) {
+        return Mask::empty(grid.clone());
+    }
+    let mut data = mask.fractions().to_vec();
+    let mut shape = own.size();
+    // One axis after the other.
+    for a in 0..3 {
+        let stride: usize = shape[..a].iter().product();
+        let outer: usize = shape[a + 1..].iter().product();
+        let mut next = vec![0.0_f32; stride * size[a] * outer];
+        for o in 0..outer {
+            for (t, list) in axes[a].1.iter().enumerate() {
+                let to = (o * size[a] + t) * stride;
+                for (n, w) in list {
+                    let from = (o * shape[a] + n) * stride;
+                    for s in 0..stride {
+                        next[to + s] += w * data[from + s];
+                    }
+                }
+            }
+        }
+        data = next;
+        shape[a] = size[a];
+    }
+    for f in &mut data {
+        *f = if *f < 1e-5 { 0.0 } else { f.min(1.0) };
+    }
+    let start: [usize; 3] = std::array::from_fn(|a| axes[a].0);
+    let end = std::array::from_fn(|a| start[a] + size[a]);
+    Mask::new(grid.clone(), IndexBox { start, end }, data)
+}
+
+/// Mean of the mask at 3 x 3 x 3 points of every voxel of `grid`.
+fn sampled(mask: &Mask, grid: &Grid) -> Mask {
+    let bounds = mask.bounds();
+    Mask::from_fn(grid.clone(), |ijk| {
+        let centre = mask.grid().index(grid.world(ijk.map(|n| n as f64)));
+        // Far away voxels need no points: half a voxel's diagonal in source voxels.
+        let reach = grid.spacing_mm().iter().sum::<f64>()
+            / mask.grid().spacing_mm().iter().fold(f64::INFINITY, |a, b| a.min(*b));
+        let near = (0..3).all(|a| {
+            centre[a] > bounds.start[a] as f64 - reach && centre[a] < bounds.end[a] as f64 + reach
+        });
+        if !near {
+            return 0.0;
+        }
+        let mut sum = 0.0;
+        for n in 0..27 {
+            let at = [n % 3, n / 3 % 3, n / 9];
+            let p = std::array::from_fn(|a| ijk[a] as f64 + (at[a] as f64 - 1.0) / 3.0);
+            let index = mask.grid().index(grid.world(p)).map(f64::round);
+            let size = mask.grid().size();
+            if (0..3).all(|a| index[a] >= 0.0 && index[a] < size[a] as f64) {
+                sum += mask.at(index.map(|x| x as usize));
+            }
+        }
+        sum / 27.0
+    })
+}
+
+/// Reads the structures of an RTSTRUCT, a SEG or a NIfTI label file, whichever it is. A fractional
+/// SEG is refused here: thresholds are for [`seg::read`] to be told.
+///
+/// # Errors
+/// Those of the reader that the content asks for.
+pub fn read(path: &Path) -> Result<StructureSet, ReadError> {
+    if nifti::is_nifti(path) {
+        return read_nifti(path);
+    }
+    let o = Object::open(path)?;
+    match o.text(tags::MODALITY).as_deref() {
+        Some("RTSTRUCT") => rtstruct::from_object(&o),
+        Some("SEG") => seg::from_object(&o, seg::FractionalPolicy::Refuse),
+        found => {
+            let found = found.unwrap_or("missing").to_owned();
+            Err(o.wrong(tags::MODALITY, found, "RTSTRUCT or SEG"))
+        }
+    }
+}
+
+/// A label map: a structure a label, named by its number; of a single label 1, by the file.
+fn read_nifti(path: &Path) -> Result<StructureSet, ReadError> {
+    let labels = nifti::read_labels(path)?;
+    let grid = labels.grid().clone();
+    let mut boxes: BTreeMap<u16, IndexBox> = BTreeMap::new();
+    let [nx, ny, _] = grid.size();
+    for (n, label) in labels.data().iter().enumerate().filter(|(_, l)| **l != 0) {
+        let at = [n % nx, n / nx % ny, n / (nx * ny)];
+        let b = boxes.entry(*label).or_insert(IndexBox { start: at, end: at.map(|x| x + 1) });
+        for a in 0..3 {
+            b.start[a] = b.start[a].min(at[a]);
+            b.end[a] = b.end[a].max(at[a] + 1);
+        }
+    }
+    let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let stem = file.trim_end_matches(".gz").trim_end_matches(".nii").to_owned();
+    let single = boxes.len() <= 1;
+    let mut structures: Vec<_> = boxes
+        .into_iter()
+        .map(|(label, bounds)| {
+            let own = labels.crop(bounds);
+            let fraction = own.data().iter().map(|l| if *l == label { 1.0 } else { 0.0 }).collect();
+            let mask = Mask::new(grid.clone(), bounds, fraction);
+            let name = if single { stem.clone() } else { label.to_string() };
+            Structure::of_voxels(&name, label.into(), mask)
+        })
+        .collect();
+    if structures.is_empty() {
+        structures.push(Structure::of_voxels(&stem, 1, Mask::empty(grid)));
+    }
+    Ok(StructureSet {
+        structures,
+        frame_of_reference: None,
+        patient: Patient::default(),
+        notes: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nalgebra::{Matrix3, Rotation3};
+
+    fn ball(grid: &Grid) -> Mask {
+        let own = grid.clone();
+        Mask::from_fn(grid.clone(), move |ijk| {
+            let p = own.world(ijk.map(|n| n as f64));
+            if p.coords.norm() < 20.0 { 1.0 } else { 0.0 }
+        })
+    }
+
+    #[test]
+    fn voxels_keep_their_volume_on_other_grids() {
+        let fine = Grid::axial([60; 3], [1.0; 3], [-29.5; 3]).expect("valid");
+        let structure = Structure::of_voxels("ball", 1, ball(&fine));
+        let whole = structure.volume().ml();
+        let coarse = Grid::axial([20; 3], [4.42; 3], [-40.3; 3]).expect("valid");
+        let flipped = Grid::new([20; 3], [4.0; 3], [38.0; 3], -Matrix3::identity()).expect("valid");
+        for grid in [coarse, flipped] {
+            assert!((structure.on(&grid).volume().ml() / whole - 1.0).abs() < 1e-4);
+        }
+        let axes = *Rotation3::from_euler_angles(0.2, -0.1, 0.3).matrix();
+        let turned =
+            Grid::new([40; 3], [2.5; 3], (axes * nalgebra::Vector3::repeat(-48.75)).into(), axes)
+                .expect("valid");
+        assert!((structure.on(&turned).volume().ml() / whole - 1.0).abs() < 5e-3);
+    }
+
+    #[test]
+    fn contours_on_a_turned_grid_keep_their_volume() {
+        let fine = Grid::axial([60; 3], [1.0; 3], [-29.5; 3]).expect("valid");
+        let contours = crate::contour::trace(&ball(&fine));
+        let structure = Structure::of_contours("ball", 1, &contours, 1.0);
+        let axes = *Rotation3::from_euler_angles(0.0, 0.0, 0.4).matrix();
+        let turned =
+            Grid::new([40; 3], [2.5; 3], (axes * nalgebra::Vector3::repeat(-48.75)).into(), axes)
+                .expect("valid");
+        let ratio = structure.on(&turned).volume().ml() / structure.volume().ml();
+        assert!((ratio - 1.0).abs() < 0.02, "{ratio}");
+    }
+}
