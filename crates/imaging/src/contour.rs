@@ -321,7 +321,7 @@ impl Coverage {
     }
 }
 
-/// The outlines of a mask at one half, slice by slice, holes as contours of their own.
+/// The outlines of a mask at one half, slice by slice along k, holes as contours of their own.
 #[must_use]
 pub fn trace(mask: &Mask) -> Vec<Contour> {
     if mask.is_empty() {
@@ -329,18 +329,21 @@ pub fn trace(mask: &Mask) -> Vec<Contour> {
     }
     let bounds = mask.bounds();
     let [nx, ny, _] = bounds.size();
+    // A margin of nothing around, so that a voxel at the border of the box is enclosed whole.
+    let (columns, rows) = (nx + 2, ny + 2);
+    let corner = [bounds.start[0] as f64 - 1.0, bounds.start[1] as f64 - 1.0];
     (bounds.start[2]..bounds.end[2])
         .into_par_iter()
         .flat_map_iter(|k| {
-            let plane = &mask.fractions()[(k - bounds.start[2]) * nx * ny..][..nx * ny];
-            isolines(plane, nx, ny, 0.5).into_iter().map(move |line| {
+            let mut plane = vec![0.0; columns * rows];
+            for j in 0..ny {
+                let row = &mask.fractions()[nx * (j + ny * (k - bounds.start[2]))..][..nx];
+                plane[columns * (j + 1) + 1..][..nx].copy_from_slice(row);
+            }
+            isolines(&plane, columns, rows, 0.5).into_iter().map(move |line| {
                 let world = |p: &[f32; 2]| {
-                    let index = [
-                        f64::from(p[0]) + bounds.start[0] as f64,
-                        f64::from(p[1]) + bounds.start[1] as f64,
-                        k as f64,
-                    ];
-                    mask.grid().world(index)
+                    let [i, j] = [0, 1].map(|a| f64::from(p[a]) + corner[a]);
+                    mask.grid().world([i, j, k as f64])
                 };
                 Contour { points: line.iter().map(world).collect() }
             })

@@ -84,7 +84,7 @@ pub fn spect(
     rotation.text(tags::ROTATION_DIRECTION, "CW");
     rotation.decimals(tags::SCAN_ARC, &[360.0]);
     rotation.integer(tags::ACTUAL_FRAME_DURATION, milliseconds(acquisition.duration_s / 120.0));
-    rotation.integer(tags::NUMBER_OF_FRAMES_IN_ROTATION, 120);
+    rotation.shorts(tags::NUMBER_OF_FRAMES_IN_ROTATION, &[120]);
     o.items(tags::ROTATION_INFORMATION_SEQUENCE, vec![rotation]);
 
     pixels(path, &mut o, columns, rows, counts.data())?;
@@ -124,6 +124,13 @@ pub fn planar(
     o.decimals(tags::PIXEL_SPACING, &[pixel_mm[1], pixel_mm[0]]);
     o.text(tags::WHOLE_BODY_TECHNIQUE, "1PS");
     o.integer(tags::ACTUAL_FRAME_DURATION, milliseconds(acquisition.duration_s));
+    let length_mm = rows as f64 * pixel_mm[1];
+    o.integer(tags::SCAN_LENGTH, length_mm.round() as usize);
+    if acquisition.duration_s > 0.0 {
+        o.decimals(tags::SCAN_VELOCITY, &[length_mm / acquisition.duration_s]);
+    } else {
+        o.empty(&[tags::SCAN_VELOCITY]);
+    }
 
     // A view from the front looks to the back: columns run to the patient's left. From behind they
     // run to the right. Rows run to the feet.
@@ -167,7 +174,6 @@ fn object(acquisition: &Acquisition<'_>, context: &Context, image_type: &str) ->
     };
     let mut o = context.object(uids::NUCLEAR_MEDICINE_IMAGE_STORAGE, &series, 1);
     o.text(tags::IMAGE_TYPE, image_type);
-    o.text(tags::PATIENT_POSITION, "HFS");
     o.text(tags::LATERALITY, "");
     o.date_time(tags::ACQUISITION_DATE, tags::ACQUISITION_TIME, acquisition.start);
     o.date_time(tags::CONTENT_DATE, tags::CONTENT_TIME, acquisition.start);
@@ -218,6 +224,12 @@ fn pixels(
     let highest = counts.iter().fold(0.0_f32, |a, b| a.max(*b));
     let whole = highest <= top && counts.iter().all(|c| c.fract() == 0.0);
     let scale = if whole { 1.0 } else { f64::from(top) / f64::from(highest) };
+    let all: f64 = counts.iter().map(|c| f64::from(*c)).sum();
+    match all <= f64::from(i32::MAX) {
+        true => o.integer(tags::COUNTS_ACCUMULATED, all.round() as usize),
+        // More than an integer string may say.
+        false => o.empty(&[tags::COUNTS_ACCUMULATED]),
+    }
     let stored = counts.iter().map(|c| (f64::from(*c) * scale).round() as u16).collect();
     o.pixels_16(columns, rows, false, stored);
     if !whole {
