@@ -397,8 +397,8 @@ fn encode_header(grid: &Grid, volumes: usize, description: &str) -> Vec<u8> {
     let origin = grid.origin_mm();
     for r in 0..3 {
         let sign = if r < 2 { -1.0 } else { 1.0 };
-        for c in 0..4 {
-            let v = if c < 3 { grid.axes()[(r, c)] * spacing[c] } else { origin[r] };
+        let along = grid.axes().row(r).component_mul(&nalgebra::RowVector3::from(spacing));
+        for (c, v) in along.iter().chain([&origin[r]]).enumerate() {
             // Adding zero turns a negative zero into zero.
             put(280 + 16 * r + 4 * c, &((sign * v + 0.0) as f32).to_le_bytes());
         }
@@ -414,8 +414,7 @@ mod tests {
 
     fn sample() -> Image<f32> {
         let axes = *nalgebra::Rotation3::from_euler_angles(0.1, 0.2, 0.3).matrix();
-        let grid =
-            Grid::new([4, 5, 6], [1.5, 2.0, 3.0], [10.0, -20.0, 30.0].into(), axes).expect("valid");
+        let grid = Grid::new([4, 5, 6], [1.5, 2.0, 3.0], [10.0, -20.0, 30.0], axes).expect("valid");
         Image::new(grid, (0..120).map(|n| n as f32 * 0.5 - 3.0).collect())
     }
 

@@ -43,10 +43,11 @@ enum Shape {
 }
 
 impl Structure {
-    /// A structure of contours; `thickness_mm` is the slab of one that has a single plane.
+    /// A structure of contours; `slice_mm` is the usual distance of planes in the structure set (see
+    /// [`Slabs::new`]).
     #[must_use]
-    pub fn of_contours(name: &str, number: u32, contours: &[Contour], thickness_mm: f64) -> Self {
-        let shape = Shape::Contours(Slabs::new(contours, thickness_mm));
+    pub fn of_contours(name: &str, number: u32, contours: &[Contour], slice_mm: f64) -> Self {
+        let shape = Shape::Contours(Slabs::new(contours, slice_mm));
         Self { name: name.to_owned(), number, shape }
     }
 
@@ -75,7 +76,7 @@ impl Structure {
     }
 
     /// The fraction of every voxel of `grid` that is inside. Exact for grids along the patient's
-    /// axes; on turned grids by 3 x 3 x 3 points a voxel.
+    /// axes; on turned grids by 27 to 512 points a voxel.
     #[must_use]
     pub fn on(&self, grid: &Grid) -> Mask {
         match &self.shape {
@@ -84,9 +85,12 @@ impl Structure {
                 let Some([low, high]) = slabs.bounds_mm() else {
                     return Mask::empty(grid.clone());
                 };
-                // Finer than the target, so that sampling it costs nothing but time.
-                let step = grid.spacing_mm().iter().fold(f64::INFINITY, |a, b| a.min(*b)) / 2.0;
-                let size = std::array::from_fn(|a| ((high[a] - low[a]) / step).ceil() as usize + 2);
+                // Finer than the target, so that sampling it costs nothing but time; but no more
+                // voxels than memory has room for.
+                let extent = [0, 1, 2].map(|a| high[a] - low[a]);
+                let wanted = grid.spacing_mm().iter().fold(f64::INFINITY, |a, b| a.min(*b)) / 2.0;
+                let step = wanted.max((extent.iter().product::<f64>() / MOST_FINE).cbrt());
+                let size = extent.map(|e| (e / step).ceil() as usize + 2);
                 match Grid::axial(size, [step; 3], low) {
                     Ok(fine) => sampled(&slabs.on(&fine), grid),
                     Err(_) => Mask::empty(grid.clone()),
@@ -100,6 +104,9 @@ impl Structure {
         }
     }
 }
+
+/// Most voxels of the grid that contours are laid on for a turned target.
+const MOST_FINE: f64 = (1 << 27) as f64;
 
 /// Mean of the mask over every voxel of `grid`, exact: the overlap of boxes along each axis.
 fn overlapped(mask: &Mask, from_sign: [f64; 3], grid: &Grid, to_sign: [f64; 3]) -> Mask {
@@ -166,14 +173,17 @@ fn overlapped(mask: &Mask, from_sign: [f64; 3], grid: &Grid, to_sign: [f64; 3]) 
     Mask::new(grid.clone(), IndexBox { start, end }, data)
 }
 
-/// Mean of the mask at 3 x 3 x 3 points of every voxel of `grid`.
+/// Mean of the mask at points within every voxel of `grid`: 3 to 8 along each axis, at least one a
+/// source voxel where those allow.
 fn sampled(mask: &Mask, grid: &Grid) -> Mask {
-    let bounds = mask.bounds();
+    let (bounds, source) = (mask.bounds(), mask.grid());
+    let finest = source.spacing_mm().iter().fold(f64::INFINITY, |a, b| a.min(*b));
+    let points = grid.spacing_mm().map(|s| (s / finest).ceil().clamp(3.0, 8.0) as usize);
+    let share = 1.0 / points.iter().product::<usize>() as f32;
+    // How far a voxel reaches, in source voxels.
+    let reach = grid.spacing_mm().iter().sum::<f64>() / finest;
     Mask::from_fn(grid.clone(), |ijk| {
-        let centre = mask.grid().index(grid.world(ijk.map(|n| n as f64)));
-        // Far away voxels need no points: half a voxel's diagonal in source voxels.
-        let reach = grid.spacing_mm().iter().sum::<f64>()
-            / mask.grid().spacing_mm().iter().fold(f64::INFINITY, |a, b| a.min(*b));
+        let centre = source.index(grid.world(ijk.map(|n| n as f64)));
         let near = (0..3).all(|a| {
             centre[a] > bounds.start[a] as f64 - reach && centre[a] < bounds.end[a] as f64 + reach
         });
@@ -181,16 +191,16 @@ fn sampled(mask: &Mask, grid: &Grid) -> Mask {
             return 0.0;
         }
         let mut sum = 0.0;
-        for n in 0..27 {
-            let at = [n % 3, n / 3 % 3, n / 9];
-            let p = std::array::from_fn(|a| ijk[a] as f64 + (at[a] as f64 - 1.0) / 3.0);
-            let index = mask.grid().index(grid.world(p)).map(f64::round);
-            let size = mask.grid().size();
-            if (0..3).all(|a| index[a] >= 0.0 && index[a] < size[a] as f64) {
-                sum += mask.at(index.map(|x| x as usize));
-            }
+        for n in 0..points.iter().product() {
+            let at = [n % points[0], n / points[0] % points[1], n / (points[0] * points[1])];
+            let p = std::array::from_fn(|a| {
+                ijk[a] as f64 + (at[a] as f64 + 0.5) / points[a] as f64 - 0.5
+            });
+            // Negative indices become huge ones, and are outside.
+            let index = source.index(grid.world(p)).map(|x| x.round() as i64 as usize);
+            sum += mask.at(index);
         }
-        sum / 27.0
+        sum * share
     })
 }
 
@@ -223,10 +233,7 @@ fn read_nifti(path: &Path) -> Result<StructureSet, ReadError> {
     for (n, label) in labels.data().iter().enumerate().filter(|(_, l)| **l != 0) {
         let at = [n % nx, n / nx % ny, n / (nx * ny)];
         let b = boxes.entry(*label).or_insert(IndexBox { start: at, end: at.map(|x| x + 1) });
-        for a in 0..3 {
-            b.start[a] = b.start[a].min(at[a]);
-            b.end[a] = b.end[a].max(at[a] + 1);
-        }
+        *b = b.union(&IndexBox { start: at, end: at.map(|x| x + 1) });
     }
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let stem = file.trim_end_matches(".gz").trim_end_matches(".nii").to_owned();

@@ -137,7 +137,7 @@ fn spect_grid(o: &Object, size: [usize; 3]) -> Result<Grid, ReadError> {
     }
     let along: Vector3<f64> = row.cross(&column) * step.signum();
     let axes = Matrix3::from_columns(&[row, column, along]);
-    Grid::new(size, [between_columns, between_rows, step.abs()], p.into(), axes).map_err(|e| {
+    Grid::new(size, [between_columns, between_rows, step.abs()], p, axes).map_err(|e| {
         let remedy = "export the series again";
         ReadError::format(o.path(), e.to_string(), "a grid of voxels", remedy)
     })

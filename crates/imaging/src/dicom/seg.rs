@@ -21,6 +21,9 @@ pub enum FractionalPolicy {
     Threshold(f64),
 }
 
+/// Most voxels of the box around one segment: a gigabyte of fractions.
+const MAX_BOX: usize = 1 << 28;
+
 /// Frames closer than this along the normal are one slice.
 const SAME_MM: f64 = 0.01;
 
@@ -101,6 +104,13 @@ pub fn from_object(o: &Object, policy: FractionalPolicy) -> Result<StructureSet,
             *bounds = bounds.union(&start);
             list.push(p + plane * k);
         }
+    }
+    if let Some((number, (bounds, _))) = voxels.iter().find(|(_, v)| v.0.len() > MAX_BOX) {
+        return Err(ReadError::TooLarge {
+            path: o.path().to_owned(),
+            found: format!("segment {number} spreads over {:?} voxels", bounds.size()),
+            expected: format!("{MAX_BOX} voxels"),
+        });
     }
     let structures = o
         .items(tags::SEGMENT_SEQUENCE)
@@ -197,7 +207,10 @@ fn grid(o: &Object, [columns, rows, frames]: [usize; 3]) -> Result<(Grid, Vec<us
     let step = match stated {
         Some(s) if gap.is_infinite() || (gap / s - (gap / s).round()).abs() < 0.05 => s,
         _ if gap.is_finite() => gap,
-        _ => 1.0,
+        _ => {
+            let expected = "the thickness of a slice (the segmentation has one slice)";
+            return Err(o.missing(tags::SLICE_THICKNESS, expected));
+        }
     };
     let low = sorted.first().copied().unwrap_or(0.0);
     let mut slices = Vec::with_capacity(frames);
