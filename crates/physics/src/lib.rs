@@ -6,12 +6,20 @@
 //! | [`quantity`] | activity, dose, mass, ... as types; no bare number crosses a crate's border |
 //! | [`nuclide`] | half-lives, energies per decay, decay of an activity over time |
 //! | [`constants`] | physical constants with their sources |
+//! | [`material`] | the density a CT number stands for |
+//! | [`spectrum`] | the beta spectrum of 90Y |
+//! | [`stopping`] | stopping power and range of electrons |
+//! | [`scattering`] | angular scattering of electrons |
 //!
 //! Knows nothing of images, patients or protocols.
 
 pub mod constants;
+pub mod material;
 pub mod nuclide;
 pub mod quantity;
+pub mod scattering;
+pub mod spectrum;
+pub mod stopping;
 
 pub use nuclide::Nuclide;
 pub use quantity::{
