@@ -66,6 +66,15 @@ impl Structure {
         }
     }
 
+    /// Its own voxels; `None` when it was drawn as contours.
+    #[must_use]
+    pub fn voxels(&self) -> Option<&Mask> {
+        match &self.shape {
+            Shape::Contours(_) => None,
+            Shape::Voxels(mask) => Some(mask),
+        }
+    }
+
     /// Its volume, wherever it lies.
     #[must_use]
     pub fn volume(&self) -> Volume {

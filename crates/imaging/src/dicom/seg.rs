@@ -152,12 +152,19 @@ fn mask(grid: &Grid, bounds: IndexBox, voxels: &[usize]) -> Mask {
 /// One bit a pixel, lowest first, frames one after the other without padding.
 fn packed_bits(o: &Object, size: [usize; 3]) -> Result<Vec<i32>, ReadError> {
     let count: usize = size.iter().product();
-    let bytes = o
+    let element = o
         .dataset()
         .get(tags::PIXEL_DATA)
-        .and_then(|e| e.value().primitive())
-        .map(|p| p.to_bytes())
-        .ok_or_else(|| o.missing(tags::PIXEL_DATA, "uncompressed bits"))?;
+        .ok_or_else(|| o.missing(tags::PIXEL_DATA, "one bit a pixel"))?;
+    let Some(bytes) = element.value().primitive().map(|p| p.to_bytes()) else {
+        return Err(ReadError::element(
+            o.path(),
+            &object::name(tags::PIXEL_DATA),
+            format!("compressed bits (transfer syntax {})", o.transfer_syntax()),
+            "bits as they are",
+            "export the segmentation without compression",
+        ));
+    };
     if bytes.len() < count.div_ceil(8) {
         let found = format!("{} bytes", bytes.len());
         return Err(o.wrong(tags::PIXEL_DATA, found, &format!("{} bytes", count.div_ceil(8))));
