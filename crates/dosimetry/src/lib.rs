@@ -5,15 +5,24 @@
 //! | [`activity_map`] | activity per volume and GBq administered, and the tissue it is in |
 //! | [`engine`] | what every dose engine takes and gives: medium, dose map, errors, notes |
 //! | [`local`] | local deposition: every decay's energy stays in its voxel |
+//! | [`transport`] | electrons followed from a point source: what the point kernel is made with |
+//! | [`point_kernel`] | energy by distance from a decay |
+//! | [`voxel_kernel`] | energy from voxel to voxel, for voxels of any size |
+//! | [`convolution`] | the activity spread by a voxel kernel |
 //! | [`dvh`] | dose-volume histograms and the measures read from them |
 //!
 //! Dose is linear in activity: a map is made once, per GBq administered, and scaled.
 
 pub mod activity_map;
+pub mod convolution;
 pub mod dvh;
 pub mod engine;
 pub mod local;
+pub mod point_kernel;
+pub mod transport;
+pub mod voxel_kernel;
 
 pub use activity_map::ActivityMap;
+pub use convolution::KernelConvolution;
 pub use engine::{DoseEngine, DoseMap, EngineError, Medium};
 pub use local::LocalDeposition;

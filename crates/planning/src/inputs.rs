@@ -228,7 +228,7 @@ impl Loader {
         let structure_files = self.structure_files()?;
 
         // The CT is most of the bytes: the checksums are made while it is read.
-        let role_files: Vec<_> = [
+        let role_files = [
             Some(("spect", spect_files.clone())),
             ct_source.clone().map(|files| ("ct", files)),
             planar_file.clone().map(|file| ("planar", vec![file])),
@@ -388,13 +388,13 @@ impl Loader {
     }
 
     /// The only series of these roles; none is none, several are an error that lists them.
-    fn only(
-        &self,
-        roles: &[Role],
+    fn only<'a>(
+        &'a self,
+        roles: &'a [Role],
         what: &str,
         key: &str,
-        fits: impl Fn(&Series) -> bool,
-    ) -> Result<Option<&Series>, InputError> {
+        fits: impl Fn(&Series) -> bool + 'a,
+    ) -> Result<Option<&'a Series>, InputError> {
         let mut candidates = self.with_role(roles).filter(|s| fits(s));
         let first = candidates.next();
         let others: Vec<_> = candidates.collect();

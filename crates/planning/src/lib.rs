@@ -3,15 +3,43 @@
 //! | module | holds |
 //! |---|---|
 //! | [`case`] | what a person says about a patient: `case.toml` |
+//! | [`inputs`] | images and structures of a case, each with its role |
+//! | [`setting`] | protocol, device, gate, dates and limits of a case |
+//! | [`pipeline`] | every step from a case to a plan, in order |
+//! | [`tissue`] | the structures on the grid of the dose |
+//! | [`perfusion`] | the counts of a territory, and its activity map |
+//! | [`lung`] | lung shunt and lung mass |
+//! | [`activity`] | models of activity, forward and inverse |
+//! | [`device`] | what a label says, as data |
+//! | [`order`] | from an activity in the patient to vials |
+//! | [`gate`] | criteria as data, held against measures |
+//! | [`uncertainty`] | intervals |
+//! | [`explain`] | how numbers came to be |
+//! | [`fused`] | planes through the lesions |
 //! | [`plan`] | the answer, as it is written to `plan.json` |
 //! | [`views`] | planes and curves for figures |
-
 //!
 //! Knows nothing of pages and pictures; what a day of the regimen is, it asks the regimen.
 
+pub mod activity;
 pub mod case;
+pub mod device;
+pub mod explain;
+pub mod fused;
+pub mod gate;
+pub mod inputs;
+pub mod lung;
+pub mod order;
+pub mod perfusion;
+pub mod pipeline;
 pub mod plan;
-pub use hepatica_regimen::strict;
+pub mod setting;
+pub mod tissue;
+pub mod uncertainty;
 pub mod views;
 
+pub use hepatica_regimen::strict;
+pub use pipeline::{
+    DensityChoice, EngineChoice, GridChoice, Options, PlanError, Planned, plan_case,
+};
 pub use plan::{Plan, Status};

@@ -1,0 +1,1365 @@
+//! From a case to a plan: every step in order. Each step's work is in a module of its own.
+
+use crate::activity::{self, Bounds, Partition, bsa, mird};
+use crate::case::{Case, ExtrahepaticStatus, SessionEntry};
+use crate::device::Device;
+use crate::explain::{self, Facts};
+use crate::fused;
+use crate::gate::{self, Measures};
+use crate::inputs::{self, InputError, Inputs};
+use crate::lung::{self, LungView, ShuntError};
+use crate::order::{self, OrderError};
+use crate::perfusion::{self, Perfusion, PerfusionError};
+use crate::plan::{
+    self, Compartment, Constant, Constants, Cumulative, CycleDate, Decision, Lesion, Liver,
+    LungShunt, Method, ModelAnswer, Models, Order, Plan, Prescription, Schedule, Session, Status,
+};
+use crate::setting::{Setting, SettingError};
+use crate::tissue::{Tissue, TissueError, ratio};
+use crate::uncertainty as doubt;
+use crate::views::{DvhCurve, FusedView};
+use hepatica_biology::{ParameterSets, eud, ntcp, tcp};
+use hepatica_dosimetry::dvh::Dvh;
+use hepatica_dosimetry::{DoseEngine, EngineError, KernelConvolution, LocalDeposition, Medium};
+use hepatica_imaging::{Grid, Image, Mask, resample};
+use hepatica_physics::{
+    Activity, Density, Dose, EnergyPerActivity, Length, Mass, Volume, material,
+};
+use hepatica_regimen::ProcedureKind;
+use hepatica_regimen::exposure::{self, ExposureError};
+use jiff::ZonedDateTime;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use thiserror::Error;
+
+/// Dose constant of partition, voxel and lung doses.
+const K_DOSE_J_PER_GBQ: (f64, &str) =
+    (49.67, "0.9313 MeV a decay, 64.1 h (ICRP 107); the value most software uses (Gulec 2006)");
+/// Density of liver and tumour.
+const LIVER_G_PER_ML: (f64, &str) = (1.05, "EANM 2022; ICRU 46 has 1.06");
+/// What the grid of the dose keeps around the liver when it is the CT's.
+const MARGIN_MM: f64 = 20.0;
+/// Points of a plotted curve.
+const CURVE_POINTS: usize = 400;
+/// V-doses that are listed, in Gy.
+const V_DOSES_GY: [f64; 8] = [20.0, 30.0, 40.0, 50.0, 70.0, 100.0, 150.0, 205.0];
+/// Below this many voxels across, a lesion's mean is blurred beyond use.
+const SMALL_LESION_MM: f64 = 20.0;
+
+/// What overrides the case file.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Dose engine.
+    pub engine: EngineChoice,
+    /// Grid of the dose.
+    pub grid: GridChoice,
+    /// What the energy is divided by.
+    pub density: DensityChoice,
+    /// Device name or file.
+    pub device: Option<String>,
+    /// First day of the first cycle.
+    pub c1d1: Option<String>,
+    /// Protocol name or file.
+    pub protocol: Option<String>,
+    /// IANA time zone.
+    pub time_zone: Option<String>,
+    /// Local time of the instillation.
+    pub treatment_time: Option<String>,
+    /// `spect`, `planar` or `stated`.
+    pub shunt: Option<String>,
+    /// `mird`, `bsa`, `partition` or `voxel`.
+    pub model: Option<String>,
+    /// The images are in register.
+    pub assume_aligned: bool,
+}
+
+/// A choice among words.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+        pub enum $name { #[default] $($(#[$variant_doc])* $variant),+ }
+
+        impl FromStr for $name {
+            type Err = String;
+            fn from_str(s: &str) -> Result<Self, String> {
+                match s {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(format!("expected one of: {}", [$($word),+].join(", "))),
+                }
+            }
+        }
+
+        impl $name {
+            fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+    };
+}
+
+words! {
+    /// Dose engine.
+    EngineChoice {
+        /// Every decay's energy stays in its voxel.
+        Local = "local",
+        /// Convolution with a voxel kernel.
+        Kernel = "kernel"
+    }
+}
+words! {
+    /// Grid of the dose.
+    GridChoice {
+        /// The emission image's own.
+        Spect = "spect",
+        /// The CT's.
+        Ct = "ct"
+    }
+}
+words! {
+    /// What the energy is divided by.
+    DensityChoice {
+        /// The density of liver everywhere.
+        Uniform = "uniform",
+        /// The density from CT.
+        Ct = "ct"
+    }
+}
+
+/// A plan and the numbers behind its figures and dose files.
+#[derive(Debug)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// Planes through the lesions.
+    pub views: Vec<FusedView>,
+    /// Dose-volume curves.
+    pub curves: Vec<DvhCurve>,
+    /// Dose of all prescribed activities in Gy, on the grid of the dose.
+    pub dose: Image<f32>,
+    /// Dose per GBq of every session in Gy, on the same grid.
+    pub dose_per_gbq: Vec<Image<f32>>,
+    /// Who was imaged.
+    pub patient: hepatica_imaging::dicom::Patient,
+    /// Frame of reference of the dose.
+    pub frame_of_reference: Option<String>,
+    /// Study the images belong to.
+    pub study_uid: Option<String>,
+    /// Moment of the first treatment.
+    pub first_treatment: ZonedDateTime,
+}
+
+/// Why there is no plan: one sentence.
+#[derive(Debug, Error)]
+pub enum PlanError {
+    /// Images and structures.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// Protocol, device, dates.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// Structures that cannot be.
+    #[error(transparent)]
+    Tissue(#[from] TissueError),
+    /// Counts.
+    #[error(transparent)]
+    Perfusion(#[from] PerfusionError),
+    /// Planar shunt.
+    #[error(transparent)]
+    Shunt(#[from] ShuntError),
+    /// Dose.
+    #[error("dose: {0}")]
+    Engine(#[from] EngineError),
+    /// Vials.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// Dates of drugs.
+    #[error(transparent)]
+    Exposure(#[from] ExposureError),
+    /// Dates.
+    #[error(transparent)]
+    Calendar(#[from] hepatica_regimen::calendar::CalendarError),
+    /// Parameter sets of the program.
+    #[error("parameter sets: {0}")]
+    Parameters(#[from] toml::de::Error),
+    /// Something a plan needs and the case lacks.
+    #[error("{}: {what}", .case.display())]
+    Needs {
+        /// The case.
+        case: PathBuf,
+        /// What, and what to do.
+        what: String,
+    },
+}
+
+/// Plans the case in `folder`. `progress` is told what is being done and how much of the whole
+/// (0 to 1) is done.
+///
+/// # Errors
+/// One sentence on the first thing that is missing or cannot be.
+pub fn plan_case(
+    folder: &Path,
+    options: &Options,
+    progress: &dyn Fn(&str, f64),
+) -> Result<Planned, PlanError> {
+    progress("reading the case", 0.0);
+    let case = inputs::read_case(folder)?;
+    let setting = Setting::of(&case, options, folder)?;
+    progress("reading images and structures", 0.05);
+    let inputs = inputs::load(folder, case, options.assume_aligned)?;
+    Planner { folder, options, setting, inputs }.plan(progress)
+}
+
+struct Planner<'a> {
+    folder: &'a Path,
+    options: &'a Options,
+    setting: Setting,
+    inputs: Inputs,
+}
+
+/// One session, before what depends on all of them.
+struct SessionWork {
+    session: Session,
+    per_gbq: Image<f32>,
+    curves: Vec<DvhCurve>,
+}
+
+/// Names and masks whose doses are wanted in every session.
+struct Wanted<'a> {
+    name: &'a str,
+    role: &'static str,
+    mask: &'a Mask,
+}
+
+impl Planner<'_> {
+    fn needs(&self, what: String) -> PlanError {
+        PlanError::Needs { case: self.folder.to_owned(), what }
+    }
+
+    fn case(&self) -> &Case {
+        &self.inputs.case
+    }
+
+    fn plan(mut self, progress: &dyn Fn(&str, f64)) -> Result<Planned, PlanError> {
+        let mut warnings = std::mem::take(&mut self.inputs.warnings);
+        progress("bringing structures onto the grid", 0.45);
+        let grid = self.dose_grid()?;
+        let tissue = Tissue::on(&grid, &self.inputs.structures, self.folder, &mut warnings)?;
+        let counts = perfusion::counts(&self.inputs.emission.image, &grid, self.folder)?;
+        self.check_sessions()?;
+
+        progress("finding the lung shunt", 0.55);
+        let k = EnergyPerActivity::from_j_per_gbq(self.k_dose().0);
+        let lungs = self.lungs(&mut warnings)?;
+        let medium = self.medium(&grid, &tissue, &mut warnings)?;
+
+        progress("computing dose", 0.6);
+        let sets = ParameterSets::shipped()?;
+        let mut works: Vec<SessionWork> = Vec::new();
+        for t in self.order_of_territories() {
+            let before = works
+                .iter()
+                .map(|w| w.session.lung_dose_gy)
+                .sum::<f64>() + self.case().prior.lung_dose_gy.unwrap_or(0.0);
+            let work = self.session(t, &tissue, &counts, &medium, &lungs, k, &sets, before, &mut warnings)?;
+            works.push(work);
+        }
+
+        progress("summing up", 0.85);
+        let dose = total_dose(&works, &grid);
+        let liver = self.liver(&tissue, &works, &counts);
+        let cumulative = self.cumulative(&works, &tissue, &dose, &liver);
+        let mut curves: Vec<DvhCurve> =
+            works.iter_mut().flat_map(|w| std::mem::take(&mut w.curves)).collect();
+        if works.len() > 1 {
+            curves.extend(self.curves_of_sum(&tissue, &dose));
+        }
+        let views = self.views(&tissue, &dose);
+        let dose_per_gbq: Vec<_> = works.iter().map(|w| w.per_gbq.clone()).collect();
+        let sessions: Vec<Session> = works.into_iter().map(|w| w.session).collect();
+        let measures = self.measures(&sessions, &lungs, &cumulative, &liver);
+        let gate = self.setting.gate.evaluate(&gate::Setting {
+            device: &self.setting.device.id,
+            protocol: &self.setting.protocol.id,
+            limits: self.limits(),
+            measures: &measures,
+        });
+        let first_treatment = self.treatment(&sessions)?;
+        let overlap = sessions.first().map(|s| s.overlap.clone()).unwrap_or_default();
+        let constants = self.constants();
+        let explanations = explain::all(&Facts {
+            sessions: &sessions,
+            lungs: &lungs,
+            cumulative: &cumulative,
+            constants: &constants,
+            device: &self.setting.device,
+        });
+        warnings.extend(self.setting.device.notes.iter().cloned());
+        let mut seen = std::collections::BTreeSet::new();
+        warnings.retain(|w| seen.insert(w.clone()));
+        let plan = Plan {
+            schema: plan::SCHEMA.to_owned(),
+            notice: plan::RESEARCH_USE_ONLY.to_owned(),
+            software: plan::Software {
+                name: "hepatica".to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+            patient: self.patient(),
+            decision: decision(&gate, &sessions),
+            constants,
+            inputs: std::mem::take(&mut self.inputs.files),
+            method: self.method(&grid),
+            lung_shunt: lungs,
+            liver,
+            schedule: self.schedule(&sessions)?,
+            sessions,
+            cumulative,
+            gates: vec![gate],
+            overlap,
+            warnings,
+            explanations,
+        };
+        progress("done", 1.0);
+        let ct = self.inputs.ct.as_ref();
+        let emission = &self.inputs.emission;
+        Ok(Planned {
+            plan,
+            views,
+            curves,
+            dose,
+            dose_per_gbq,
+            patient: emission.patient.clone(),
+            frame_of_reference: emission
+                .frame_of_reference
+                .clone()
+                .or_else(|| ct.and_then(|c| c.frame_of_reference.clone())),
+            study_uid: emission
+                .study_uid
+                .clone()
+                .or_else(|| ct.and_then(|c| c.study_uid.clone())),
+            first_treatment,
+        })
+    }
+
+    // ---- images ------------------------------------------------------------------------------
+
+    fn dose_grid(&self) -> Result<Grid, PlanError> {
+        match (self.options.grid, &self.inputs.ct) {
+            (GridChoice::Spect, _) => Ok(self.inputs.emission.image.grid().clone()),
+            (GridChoice::Ct, Some(ct)) => {
+                let grid = ct.image.grid();
+                let bounds = self.inputs.structures.liver.on(grid).bounds();
+                if bounds.is_empty() {
+                    return Err(self.needs("the liver is outside the CT; check the structures".into()));
+                }
+                let margin = grid.spacing_mm().map(|d| (MARGIN_MM / d).ceil() as usize);
+                Ok(grid.crop(bounds.grown(margin, &grid.bounds())))
+            }
+            (GridChoice::Ct, None) => {
+                Err(self.needs("no CT, but --grid ct was asked for; leave it out".into()))
+            }
+        }
+    }
+
+    /// Density in g/mL on a grid, from CT.
+    fn density_on(&self, grid: &Grid) -> Option<Image<f32>> {
+        let ct = &self.inputs.ct.as_ref()?.image;
+        let hu = resample::box_average(ct, grid, -1000.0);
+        Some(hu.map(|h| material::density_from_hu(f64::from(*h)).g_per_ml() as f32))
+    }
+
+    fn medium(
+        &self,
+        grid: &Grid,
+        tissue: &Tissue,
+        warnings: &mut Vec<String>,
+    ) -> Result<Medium, PlanError> {
+        match self.options.density {
+            DensityChoice::Uniform => Ok(Medium::Uniform(self.liver_density())),
+            DensityChoice::Ct => {
+                let density = self.density_on(grid).ok_or_else(|| {
+                    self.needs("no CT, but --density ct was asked for; leave it out".into())
+                })?;
+                // Air in a voxel would divide by nothing: no tissue here is thinner than lung.
+                let medium = Medium::Map(density.map(|d| d.max(0.1)));
+                let low = medium.lung_like_share(&tissue.liver);
+                if low > 0.01 {
+                    warnings.push(format!(
+                        "{:.1} % of the liver has the density of lung on CT: breathing or misregistration at the dome; doses there are too high",
+                        100.0 * low
+                    ));
+                }
+                Ok(medium)
+            }
+        }
+    }
+
+    fn engine(&self, k: EnergyPerActivity) -> Box<dyn DoseEngine> {
+        match self.options.engine {
+            EngineChoice::Local => Box::new(LocalDeposition { k }),
+            EngineChoice::Kernel => Box::new(KernelConvolution::new(k)),
+        }
+    }
+
+    fn k_dose(&self) -> (f64, String) {
+        let nuclide = self.setting.device.nuclide();
+        if nuclide == hepatica_physics::Nuclide::Y90 {
+            (K_DOSE_J_PER_GBQ.0, K_DOSE_J_PER_GBQ.1.to_owned())
+        } else {
+            let k = nuclide.energy_per_activity().j_per_gbq();
+            (k, format!("energy of the electrons and half-life of {}: {}", nuclide.name, nuclide.source))
+        }
+    }
+
+    fn liver_density(&self) -> Density {
+        Density::from_g_per_ml(LIVER_G_PER_ML.0)
+    }
+
+    fn mass(&self, volume: Volume) -> Mass {
+        self.liver_density() * volume
+    }
+
+    // ---- lungs -------------------------------------------------------------------------------
+
+    fn lungs(&self, warnings: &mut Vec<String>) -> Result<LungShunt, PlanError> {
+        let entry = &self.case().lung;
+        let ct = self.inputs.ct.as_ref();
+        let lungs = &self.inputs.structures.lungs;
+        let from_ct = ct.filter(|_| !lungs.is_empty()).map(|ct| {
+            let grid = ct.image.grid();
+            let masks: Vec<_> = lungs.par_iter().map(|s| s.on(grid)).collect();
+            let union = masks.iter().fold(Mask::empty(grid.clone()), |sum, m| sum.or(m));
+            let seen = ratio(
+                masks.iter().map(|m| m.volume().ml()).sum(),
+                lungs.iter().map(|s| s.volume().ml()).sum(),
+            );
+            if seen < 0.99 {
+                warnings.push(format!(
+                    "{:.0} % of the drawn lungs is outside the CT: the lung mass from CT is too small",
+                    100.0 * (1.0 - seen)
+                ));
+            }
+            lung::mass_from_ct(&ct.image, &union)
+        });
+        let stated = entry.mass_kg.map(Mass::from_kg);
+        let (mass, mass_source) = match (stated, from_ct) {
+            (Some(m), _) => (m, "stated in case.toml".to_owned()),
+            (None, Some(m)) => (m, "CT: sum of volume times (1 + HU/1000) in the lungs".to_owned()),
+            (None, None) => {
+                return Err(self.needs(
+                    "no lung mass: draw the lungs on a CT, or state [lung] mass_kg".to_owned(),
+                ));
+            }
+        };
+        // The shunt is looked at on the emission image's own grid, whatever the dose's is.
+        let image = &self.inputs.emission.image;
+        let counts = perfusion::counts(image, image.grid(), self.folder)?;
+        let on = |s: &hepatica_imaging::Structure| s.on(image.grid());
+        let liver = on(&self.inputs.structures.liver);
+        let lung_mask = lungs
+            .par_iter()
+            .map(on)
+            .collect::<Vec<_>>()
+            .iter()
+            .fold(Mask::empty(image.grid().clone()), |sum, m| sum.or(m))
+            .minus(&liver);
+        let density = self.density_on(image.grid());
+        let strip = entry.dome_strip_mm.unwrap_or(0.0);
+        let spect = if lung_mask.is_empty() {
+            None
+        } else {
+            lung::spect(
+                &LungView {
+                    counts: &counts,
+                    liver: &liver,
+                    lungs: &lung_mask,
+                    density: density.as_ref(),
+                    whole_mass: Some(mass),
+                },
+                strip,
+            )
+        };
+        let planar = match (&self.inputs.planar, &self.case().planar_roi) {
+            (Some(image), Some(roi)) => Some(lung::planar(image, roi)?),
+            (Some(_), None) => {
+                warnings.push("planar views are there, but no [planar_roi]: no planar lung shunt".to_owned());
+                None
+            }
+            _ => None,
+        };
+        if let Some(s) = &spect {
+            if s.lung_mass_seen_fraction < 0.98 && s.dome_strip_mm == 0.0 {
+                warnings.push(format!(
+                    "the field of view holds {:.0} % of the lungs; their counts are extrapolated by mass",
+                    100.0 * s.lung_mass_seen_fraction
+                ));
+            }
+        }
+        let wanted = self.options.shunt.clone().or_else(|| entry.shunt.clone());
+        let used = wanted.unwrap_or_else(|| {
+            let first = if spect.is_some() { "spect" } else if planar.is_some() { "planar" } else { "stated" };
+            first.to_owned()
+        });
+        let (fraction, sd) = match used.as_str() {
+            "spect" => (spect.as_ref().map(|s| s.fraction), doubt::SHUNT_SD_SPECT),
+            "planar" => (planar.as_ref().map(|s| s.fraction), doubt::SHUNT_SD_PLANAR),
+            "stated" => (entry.stated_fraction, doubt::SHUNT_SD_STATED),
+            other => {
+                return Err(self.needs(format!(
+                    "lung shunt by `{other}`, expected spect, planar or stated"
+                )));
+            }
+        };
+        let fraction = fraction.ok_or_else(|| {
+            self.needs(format!(
+                "no lung shunt by {used}: SPECT needs lungs and liver in the field of view, planar needs both views and [planar_roi], stated needs [lung] stated_fraction"
+            ))
+        })?;
+        Ok(LungShunt {
+            used,
+            fraction,
+            interval: doubt::fraction_interval(fraction, sd.0),
+            interval_source: sd.1.to_owned(),
+            difference_points: spect
+                .as_ref()
+                .zip(planar.as_ref())
+                .map(|(s, p)| 100.0 * (p.fraction - s.fraction)),
+            spect,
+            planar,
+            lung_mass_kg: mass.kg(),
+            lung_mass_source: mass_source,
+        })
+    }
+
+    // ---- sessions ----------------------------------------------------------------------------
+
+    fn order_of_territories(&self) -> Vec<usize> {
+        let list = &self.inputs.structures.territories;
+        let mut order: Vec<usize> = (0..list.len()).collect();
+        order.sort_by_key(|t| list[*t].0.session);
+        order
+    }
+
+    fn check_sessions(&self) -> Result<(), PlanError> {
+        let list = &self.inputs.structures.territories;
+        for (n, (t, _)) in list.iter().enumerate() {
+            if let Some((other, _)) = list[..n].iter().find(|(o, _)| o.session == t.session) {
+                return Err(self.needs(format!(
+                    "territories `{}` and `{}` are both in session {}, expected one a session; join them, or give them sessions of their own",
+                    other.id, t.id, t.session
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&self, session: u32) -> Option<&SessionEntry> {
+        self.case().session.iter().find(|s| s.id == session)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn session(
+        &self,
+        t: usize,
+        tissue: &Tissue,
+        counts: &Image<f32>,
+        medium: &Medium,
+        lungs: &LungShunt,
+        k: EnergyPerActivity,
+        sets: &ParameterSets,
+        lung_dose_before_gy: f64,
+        warnings: &mut Vec<String>,
+    ) -> Result<SessionWork, PlanError> {
+        let device = &self.setting.device;
+        let (territory, _) = &self.inputs.structures.territories[t];
+        let name = tissue.territories[t].name.clone();
+        let perfusion = Perfusion::of(counts, tissue, t, self.folder)?;
+        let map = perfusion.activity(counts, lungs.fraction)?;
+        let engine = self.engine(k);
+        let per_gbq = engine.dose(&map, medium)?.0;
+        warnings.extend(engine.validity(medium, &tissue.lungs));
+
+        let model_case = ModelCase {
+            device,
+            perfusion: &perfusion,
+            per_gbq: &per_gbq,
+            lung_shunt: lungs.fraction,
+            lung_mass: Mass::from_kg(lungs.lung_mass_kg),
+            lung_dose_before_gy,
+            k,
+            density: self.liver_density(),
+            whole_liver: tissue.liver.volume(),
+            surface_m2: self.surface_m2(),
+        };
+        let models = model_case.all();
+        let entry = self.entry(territory.session);
+        let prescription = self.prescription(&models, entry)?;
+        let activity = Activity::from_gbq(prescription.activity_gbq);
+
+        let window = self.setting.window(territory.session, entry.and_then(|e| e.cycle))?;
+        let date = self.setting.date(window)?;
+        let instant = self.setting.instant(date)?;
+        let lung_per_gbq =
+            activity::lung_dose(k, Activity::from_gbq(1.0), lungs.fraction, model_case.lung_mass);
+        let perfused_dvh = Dvh::new(&per_gbq, &perfusion.territory);
+        let need = order::Need {
+            prescribed: activity,
+            treatment: &instant,
+            perfused_per_gbq: Dose::from_gy(perfused_dvh.map_or(0.0, |d| d.mean())),
+            lungs_per_gbq: lung_per_gbq,
+        };
+        let order: Option<Order> = match order::order(device, &need)? {
+            Ok(order) => Some(order),
+            Err(why) => {
+                warnings.push(format!("session {}: {why}", territory.session));
+                None
+            }
+        };
+        for (tumour, _) in &perfusion.tumours {
+            let across = 2.0 * (3.0 * tumour.mask.volume().mm3() / (4.0 * std::f64::consts::PI)).cbrt();
+            if across < SMALL_LESION_MM {
+                warnings.push(format!(
+                    "{} is {across:.0} mm across, no more than the resolution of the image: its dose is underestimated",
+                    tumour.name
+                ));
+            }
+        }
+        let (compartments, curves) = self.compartments(
+            &perfusion,
+            tissue,
+            &per_gbq,
+            activity,
+            territory.session,
+            sets,
+        );
+        let lung_dose = lung_per_gbq.gy() * activity.gbq();
+        let [low, high] = lungs.interval.map(|f| lung_dose * ratio(f, lungs.fraction));
+        let overlap = exposure::overlap(
+            &self.setting.protocol,
+            &self.setting.calendar,
+            &instant,
+            device.nuclide().half_life,
+        )?;
+        let alternatives = self
+            .setting
+            .windows(territory.session)
+            .iter()
+            .filter(|w| **w != window)
+            .map(|w| {
+                Ok(CycleDate {
+                    what: format!("radioembolization {}", territory.session),
+                    cycle: w.cycle,
+                    cycle_day: w.target,
+                    date: self.setting.date(*w)?.to_string(),
+                })
+            })
+            .collect::<Result<_, SettingError>>()?;
+        let session = Session {
+            id: territory.session,
+            territory: territory.id.clone(),
+            territory_name: name,
+            cycle: window.cycle,
+            cycle_day: window.target,
+            date: date.to_string(),
+            alternatives,
+            device: device.id.clone(),
+            models,
+            prescription,
+            order,
+            compartments,
+            lung_dose_gy: lung_dose,
+            lung_dose_interval_gy: [low, high],
+            counts_fraction: perfusion.fraction_of_liver,
+            overlap,
+        };
+        Ok(SessionWork { session, per_gbq, curves })
+    }
+
+    fn prescription(
+        &self,
+        models: &Models,
+        entry: Option<&SessionEntry>,
+    ) -> Result<Prescription, PlanError> {
+        if let Some(gbq) = entry.and_then(|e| e.activity_gbq) {
+            return Ok(Prescription {
+                model: "stated".to_owned(),
+                activity_gbq: gbq,
+                bound_by: "a person's decision (case.toml)".to_owned(),
+            });
+        }
+        let model = self
+            .options
+            .model
+            .clone()
+            .or_else(|| entry.and_then(|e| e.model.clone()))
+            .or_else(|| self.case().prescription.model.clone())
+            .unwrap_or_else(|| self.setting.device.model.clone());
+        let answer = match model.as_str() {
+            "mird" => &models.mird,
+            "bsa" => &models.bsa,
+            "partition" => &models.partition,
+            "voxel" => &models.voxel,
+            other => {
+                return Err(self.needs(format!(
+                    "model `{other}`, expected mird, bsa, partition or voxel"
+                )));
+            }
+        };
+        match answer.activity_gbq.filter(|a| *a > 0.0 && a.is_finite()) {
+            Some(activity_gbq) => {
+                Ok(Prescription { model, activity_gbq, bound_by: answer.bound_by.clone() })
+            }
+            None => Err(self.needs(format!(
+                "the model {model} gives no activity ({}); choose another with --model, or state [[session]] activity_gbq",
+                answer.notes.join("; ")
+            ))),
+        }
+    }
+
+    fn compartments(
+        &self,
+        perfusion: &Perfusion,
+        tissue: &Tissue,
+        per_gbq: &Image<f32>,
+        activity: Activity,
+        session: u32,
+        sets: &ParameterSets,
+    ) -> (Vec<Compartment>, Vec<DvhCurve>) {
+        let mut wanted: Vec<Wanted<'_>> = perfusion
+            .tumours
+            .iter()
+            .map(|(n, _)| Wanted { name: &n.name, role: "tumour", mask: &n.mask })
+            .collect();
+        let cold = perfusion.cold.iter();
+        wanted.extend(cold.map(|n| Wanted { name: &n.name, role: "cold", mask: &n.mask }));
+        wanted.push(Wanted {
+            name: "perfused normal liver",
+            role: "perfused_normal_liver",
+            mask: &perfusion.normal,
+        });
+        wanted.push(Wanted { name: "perfused volume", role: "perfused", mask: &perfusion.territory });
+        wanted.push(Wanted {
+            name: "whole normal liver",
+            role: "whole_normal_liver",
+            mask: &tissue.normal,
+        });
+        // With local deposition there is no dose outside the territory: an organ's would be zero.
+        if self.options.engine == EngineChoice::Kernel {
+            let organs = tissue.organs.iter();
+            wanted.extend(organs.map(|n| Wanted { name: &n.name, role: "organ", mask: &n.mask }));
+        }
+        let made: Vec<_> = wanted
+            .par_iter()
+            .filter_map(|w| {
+                let dvh = Dvh::new(per_gbq, w.mask)?.scaled(activity.gbq());
+                let curve = DvhCurve {
+                    session: Some(session),
+                    name: w.name.to_owned(),
+                    role: w.role.to_owned(),
+                    points: dvh.curve(CURVE_POINTS),
+                };
+                Some((self.compartment(w, &dvh, sets)?, curve))
+            })
+            .collect();
+        made.into_iter().unzip()
+    }
+
+    fn compartment(&self, w: &Wanted<'_>, dvh: &Dvh, sets: &ParameterSets) -> Option<Compartment> {
+        let set = sets.bed_for(w.role)?;
+        let model = set.model();
+        let half_life = self.setting.device.nuclide().half_life;
+        let bed = |d: f64| model.bed(Dose::from_gy(d), half_life);
+        let mean = dvh.mean();
+        let parts = if w.role == "tumour" { doubt::of_tumour() } else { doubt::of_liver() };
+        let device = &self.setting.device.id;
+        let mut effect = Vec::new();
+        if let Some(set) = sets.tcp_for(device).filter(|_| w.role == "tumour") {
+            effect.push(plan::Effect {
+                kind: "tcp".to_owned(),
+                probability: tcp::log_logistic(set.d50(), set.gamma50, Dose::from_gy(mean)),
+                set: set.id.clone(),
+                endpoint: set.endpoint.clone(),
+                source: set.cited(),
+            });
+        }
+        if let Some(set) = sets.ntcp_for(device).filter(|_| w.role == "whole_normal_liver") {
+            effect.push(plan::Effect {
+                kind: "ntcp".to_owned(),
+                probability: ntcp::lkb(set.td50(), set.m, set.n, Dose::from_gy(mean), 1.0),
+                set: set.id.clone(),
+                endpoint: set.endpoint.clone(),
+                source: set.cited(),
+            });
+        }
+        // Tumours are decided by their cold parts, organs by their mean.
+        let exponent = if w.role == "tumour" { -10.0 } else { 1.0 };
+        Some(Compartment {
+            name: w.name.to_owned(),
+            role: w.role.to_owned(),
+            volume_ml: dvh.volume().ml(),
+            mass_g: self.mass(dvh.volume()).g(),
+            dose_gy: plan::DoseMeasures {
+                mean,
+                mean_interval: doubt::interval(mean, doubt::relative(&parts)),
+                min: dvh.min(),
+                max: dvh.max(),
+                d2: dvh.d(2.0),
+                d50: dvh.d(50.0),
+                d70: dvh.d(70.0),
+                d95: dvh.d(95.0),
+                d98: dvh.d(98.0),
+                v: V_DOSES_GY.iter().map(|d| (d.to_string(), dvh.v(*d))).collect(),
+            },
+            bed_gy: plan::BedMeasures {
+                mean: dvh.mean_of(|d| bed(d).gy()),
+                eubed: None,
+                alpha_beta_gy: model.alpha_beta.gy(),
+                repair_half_time_h: model.repair_half_time.h(),
+                set: set.id.clone(),
+            },
+            eud_gy: eud::geud(dvh.samples().map(|(d, w)| (d.max(1e-6), w)), exponent).map(|d| d.gy()),
+            effect,
+        })
+    }
+
+    fn curves_of_sum(&self, tissue: &Tissue, dose: &Image<f32>) -> Vec<DvhCurve> {
+        let curve = |name: &str, role: &str, mask: &Mask| {
+            Some(DvhCurve {
+                session: None,
+                name: name.to_owned(),
+                role: role.to_owned(),
+                points: Dvh::new(dose, mask)?.curve(CURVE_POINTS),
+            })
+        };
+        let tumours = tissue.tumours.iter().map(|t| curve(&t.name, "tumour", &t.mask));
+        tumours
+            .chain([curve("whole normal liver", "whole_normal_liver", &tissue.normal)])
+            .flatten()
+            .collect()
+    }
+
+    // ---- sums --------------------------------------------------------------------------------
+
+    fn liver(&self, tissue: &Tissue, works: &[SessionWork], counts: &Image<f32>) -> Liver {
+        let volume = tissue.liver.volume();
+        let tumours: Vec<Lesion> = tissue
+            .tumours
+            .iter()
+            .map(|t| {
+                // The territory that holds most of it.
+                let share = |z: &crate::tissue::Named| z.mask.and(&t.mask).volume().ml();
+                let most = self
+                    .order_of_territories()
+                    .into_iter()
+                    .map(|n| (n, share(&tissue.territories[n])))
+                    .filter(|(_, ml)| *ml > 0.0)
+                    .max_by(|a, b| a.1.total_cmp(&b.1))
+                    .map(|(n, _)| n);
+                let to_normal = most.and_then(|n| {
+                    let p = Perfusion::of(counts, tissue, n, self.folder).ok()?;
+                    p.tumours.iter().find(|(named, _)| named.name == t.name)?.1
+                });
+                Lesion {
+                    name: t.name.clone(),
+                    volume_ml: t.mask.volume().ml(),
+                    tumour_to_normal: to_normal,
+                    territory: most.map(|n| self.inputs.structures.territories[n].0.id.clone()),
+                }
+            })
+            .collect();
+        debug_assert!(!works.is_empty());
+        let tumour_ml: f64 = tumours.iter().map(|t| t.volume_ml).sum();
+        Liver {
+            volume_ml: volume.ml(),
+            mass_g: self.mass(volume).g(),
+            tumour_volume_ml: tumour_ml,
+            tumour_burden: ratio(tumour_ml, volume.ml()),
+            tumours,
+        }
+    }
+
+    fn cumulative(
+        &self,
+        works: &[SessionWork],
+        tissue: &Tissue,
+        dose: &Image<f32>,
+        liver: &Liver,
+    ) -> Cumulative {
+        let prior = self.case().prior.lung_dose_gy.unwrap_or(0.0);
+        let whole = |s: &Session| {
+            s.compartments.iter().find(|c| c.role == "whole_normal_liver").map_or(0.0, |c| c.bed_gy.mean)
+        };
+        let mean = |mask: &Mask| Dvh::new(dose, mask).map_or(0.0, |d| d.mean());
+        let tumours = tissue.tumours.iter().map(|t| (t.name.clone(), mean(&t.mask)));
+        debug_assert_eq!(liver.tumours.len(), tissue.tumours.len());
+        Cumulative {
+            lung_dose_gy: prior + works.iter().map(|w| w.session.lung_dose_gy).sum::<f64>(),
+            prior_lung_dose_gy: prior,
+            activity_gbq: works.iter().map(|w| w.session.prescription.activity_gbq).sum(),
+            whole_normal_liver_dose_gy: mean(&tissue.normal),
+            whole_normal_liver_bed_gy: works.iter().map(|w| whole(&w.session)).sum(),
+            tumour_dose_gy: tumours.collect(),
+        }
+    }
+
+    fn views(&self, tissue: &Tissue, dose: &Image<f32>) -> Vec<FusedView> {
+        let Some(ct) = &self.inputs.ct else { return Vec::new() };
+        let lesions: Vec<(String, [f64; 3])> =
+            tissue.tumours.iter().filter_map(|t| Some((t.name.clone(), centre(&t.mask)?))).collect();
+        fused::views(&ct.image, dose, &self.inputs.structures, &tissue.liver, &lesions)
+    }
+
+    // ---- gate --------------------------------------------------------------------------------
+
+    fn limits(&self) -> BTreeMap<&'static str, (f64, String)> {
+        let l = &self.setting.device.limit;
+        [
+            ("lung_session_gy", &l.lung_session_gy),
+            ("lung_cumulative_gy", &l.lung_cumulative_gy),
+            ("normal_liver_gy", &l.normal_liver_gy),
+        ]
+        .into_iter()
+        .map(|(name, s)| (name, (s.value, s.cited())))
+        .collect()
+    }
+
+    fn measures(
+        &self,
+        sessions: &[Session],
+        lungs: &LungShunt,
+        cumulative: &Cumulative,
+        liver: &Liver,
+    ) -> Measures {
+        let highest = |f: &dyn Fn(&Session) -> f64| sessions.iter().map(f).fold(0.0, f64::max);
+        let activity = cumulative.activity_gbq;
+        let normal = |s: &Session| {
+            s.compartments
+                .iter()
+                .find(|c| c.role == "perfused_normal_liver")
+                .map_or(0.0, |c| c.dose_gy.mean)
+        };
+        let truth = |b: bool| if b { 1.0 } else { 0.0 };
+        let mut m = Measures::new();
+        let mut put = |name: &str, value: Option<f64>| {
+            if let Some(v) = value {
+                m.insert(name.to_owned(), v);
+            }
+        };
+        put("lung_shunt_percent", Some(100.0 * lungs.fraction));
+        put("lung_activity_gbq", Some(lungs.fraction * highest(&|s| s.prescription.activity_gbq)));
+        put("activity_gbq", Some(activity));
+        put("lung_dose_session_gy", Some(highest(&|s| s.lung_dose_gy)));
+        put("lung_dose_cumulative_gy", Some(cumulative.lung_dose_gy));
+        put("normal_liver_dose_gy", Some(highest(&normal)));
+        put("activity_orderable", Some(truth(sessions.iter().all(|s| s.order.is_some()))));
+        put("tumour_burden_percent", Some(100.0 * liver.tumour_burden));
+        let e = &self.case().extrahepatic;
+        let count = |correctable: bool| match e.status {
+            ExtrahepaticStatus::Unknown => None,
+            ExtrahepaticStatus::None => Some(0.0),
+            ExtrahepaticStatus::Found => {
+                Some(e.finding.iter().filter(|f| f.correctable == correctable).count() as f64)
+            }
+        };
+        put("extrahepatic_uncorrectable", count(false));
+        put("extrahepatic_correctable", count(true));
+        let l = &self.case().labs;
+        put("bilirubin_mg_dl", l.bilirubin_mg_dl);
+        put("albumin_g_dl", l.albumin_g_dl);
+        put("platelets_1e9_l", l.platelets_1e9_l);
+        put("anc_1e9_l", l.anc_1e9_l);
+        put("creatinine_mg_dl", l.creatinine_mg_dl);
+        put("inr", l.inr);
+        let over = |v: Option<f64>, uln: Option<f64>| Some(v? / uln.filter(|u| *u > 0.0)?);
+        put("alt_uln", over(l.alt_u_l, l.alt_uln_u_l));
+        put("ast_uln", over(l.ast_u_l, l.ast_uln_u_l));
+        put("ecog", l.ecog.map(f64::from));
+        put("portal_vein_patent", l.portal_vein_patent.map(truth));
+        put("ascites", l.ascites.map(truth));
+        let takes = self.setting.protocol.drug.iter().any(|d| d.id == "capecitabine");
+        put("capecitabine", Some(truth(takes)));
+        m
+    }
+
+    // ---- the rest of the plan ----------------------------------------------------------------
+
+    fn surface_m2(&self) -> Option<f64> {
+        let p = &self.case().patient;
+        Some(bsa::body_surface_m2(Length::from_cm(p.height_cm?), Mass::from_kg(p.weight_kg?)))
+    }
+
+    fn patient(&self) -> plan::Patient {
+        let p = &self.case().patient;
+        plan::Patient {
+            id: self.inputs.patient_id.clone(),
+            height_cm: p.height_cm,
+            weight_kg: p.weight_kg,
+            bsa_m2: self.surface_m2(),
+        }
+    }
+
+    fn constants(&self) -> Constants {
+        let device = &self.setting.device;
+        let nuclide = device.nuclide();
+        let (k_dose, k_source) = self.k_dose();
+        let constant = |name: &str, value: f64, unit: &str, source: String| Constant {
+            name: name.to_owned(),
+            value,
+            unit: unit.to_owned(),
+            source,
+        };
+        let budget = |name: &str, parts: Vec<doubt::Part>| {
+            let source: Vec<_> = parts
+                .iter()
+                .map(|p| format!("{} {:.1} % ({})", p.name, 100.0 * p.relative, p.source))
+                .collect();
+            constant(name, doubt::relative(&parts), "", source.join("; "))
+        };
+        Constants {
+            nuclide: nuclide.name.to_owned(),
+            half_life_h: nuclide.half_life.h(),
+            k_prescription_j_per_gbq: device.k_prescription().j_per_gbq(),
+            k_dose_j_per_gbq: k_dose,
+            liver_density_g_per_ml: LIVER_G_PER_ML.0,
+            others: vec![
+                constant("half-life", nuclide.half_life.h(), "h", nuclide.source.to_owned()),
+                constant("k of the label", device.k_prescription().j_per_gbq(), "J/GBq", device.k_prescription_source()),
+                constant("k of doses", k_dose, "J/GBq", k_source),
+                constant("density of liver and tumour", LIVER_G_PER_ML.0, "g/mL", LIVER_G_PER_ML.1.to_owned()),
+                budget("relative uncertainty of tumour means", doubt::of_tumour()),
+                budget("relative uncertainty of liver means", doubt::of_liver()),
+            ],
+        }
+    }
+
+    fn method(&self, grid: &Grid) -> Method {
+        let emission = &self.inputs.emission;
+        let mut notes = vec![
+            "activity in proportion to the counts in each territory; what the lungs take is subtracted first".to_owned(),
+            "lung dose: all of the shunted activity in the whole lung mass".to_owned(),
+        ];
+        if emission.unit == hepatica_imaging::EmissionUnit::BqPerMl {
+            notes.push("the emission image is in Bq/mL; only its proportions are used".to_owned());
+        }
+        if self.options.grid == GridChoice::Ct {
+            notes.push("counts interpolated onto the CT's grid".to_owned());
+        }
+        Method {
+            engine: self.options.engine.word().to_owned(),
+            grid: self.options.grid.word().to_owned(),
+            grid_size: grid.size(),
+            grid_spacing_mm: grid.spacing_mm(),
+            density: self.options.density.word().to_owned(),
+            notes,
+        }
+    }
+
+    fn treatment(&self, sessions: &[Session]) -> Result<ZonedDateTime, PlanError> {
+        let first = sessions.first().map_or(1, |s| s.id);
+        let cycle = self.entry(first).and_then(|e| e.cycle);
+        let window = self.setting.window(first, cycle)?;
+        Ok(self.setting.instant(self.setting.date(window)?)?)
+    }
+
+    fn schedule(&self, sessions: &[Session]) -> Result<Schedule, PlanError> {
+        let calendar = &self.setting.calendar;
+        let last_cycle = sessions.iter().map(|s| s.cycle).max().unwrap_or(1);
+        let mut days = Vec::new();
+        let mut earliest = calendar.c1d1();
+        let mut latest = earliest;
+        for p in self.setting.protocol.procedures(ProcedureKind::Simulation) {
+            for w in p.window.iter().take(1) {
+                let [from, _, to] = calendar.window(*w)?;
+                (earliest, latest) = (from, to);
+                days.push(CycleDate {
+                    what: format!("{}: from this day, at the latest {to}", p.name),
+                    cycle: w.cycle,
+                    cycle_day: w.earliest,
+                    date: from.to_string(),
+                });
+            }
+        }
+        for cycle in 1..=last_cycle {
+            for drug in &self.setting.protocol.drug {
+                let [from, to] = calendar.drug(drug, cycle)?;
+                for (what, day, date) in [
+                    (format!("{} begins", drug.name), drug.first_day, from),
+                    (format!("{}, last day", drug.name), drug.last_day, to),
+                ] {
+                    days.push(CycleDate { what, cycle, cycle_day: day, date: date.to_string() });
+                }
+            }
+        }
+        for s in sessions {
+            days.push(CycleDate {
+                what: format!("Radioembolization {}: {}", s.id, s.territory_name),
+                cycle: s.cycle,
+                cycle_day: s.cycle_day,
+                date: s.date.clone(),
+            });
+        }
+        days.sort_by(|a, b| (&a.date, &a.what).cmp(&(&b.date, &b.what)));
+        Ok(Schedule {
+            protocol: self.setting.protocol.name.clone(),
+            c1d1: calendar.c1d1().to_string(),
+            simulation_earliest: earliest.to_string(),
+            simulation_latest: latest.to_string(),
+            days,
+            time_zone: self.setting.zone_name.clone(),
+        })
+    }
+}
+
+/// Centre of mass of a mask, LPS mm.
+fn centre(mask: &Mask) -> Option<[f64; 3]> {
+    let [nx, ny, _] = mask.grid().size();
+    let (mut sum, mut weight) = ([0.0; 3], 0.0);
+    for (n, f) in mask.voxels() {
+        let at = [n % nx, n / nx % ny, n / (nx * ny)];
+        for a in 0..3 {
+            sum[a] += f64::from(f) * at[a] as f64;
+        }
+        weight += f64::from(f);
+    }
+    (weight > 0.0).then(|| mask.grid().world(sum.map(|s| s / weight)).into())
+}
+
+fn total_dose(works: &[SessionWork], grid: &Grid) -> Image<f32> {
+    let mut total = Image::filled(grid.clone(), 0.0_f32);
+    for w in works {
+        let gbq = w.session.prescription.activity_gbq as f32;
+        for (t, d) in total.data_mut().iter_mut().zip(w.per_gbq.data()) {
+            *t += gbq * d;
+        }
+    }
+    total
+}
+
+fn decision(gate: &plan::Gate, sessions: &[Session]) -> Decision {
+    let order: Vec<_> = sessions
+        .iter()
+        .map(|s| {
+            format!(
+                "{:.2} GBq to the {} on {} (C{}D{})",
+                s.prescription.activity_gbq,
+                lower_first(&s.territory_name),
+                s.date,
+                s.cycle,
+                s.cycle_day
+            )
+        })
+        .collect();
+    let sentence = match gate.status {
+        Status::Pass => format!("{}.", order.join(", then ")),
+        Status::Overridden => format!("{}. {}.", order.join(", then "), upper_first(&gate.reason)),
+        Status::Hold => format!("Wait: {}.", gate.reason),
+        Status::Fail => format!("Do not treat: {}.", gate.reason),
+    };
+    Decision { status: gate.status, sentence }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |c| c.to_lowercase().chain(chars).collect())
+}
+
+fn upper_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+}
+
+/// What the models of one territory are asked with.
+struct ModelCase<'a> {
+    device: &'a Device,
+    perfusion: &'a Perfusion,
+    per_gbq: &'a Image<f32>,
+    lung_shunt: f64,
+    lung_mass: Mass,
+    lung_dose_before_gy: f64,
+    k: EnergyPerActivity,
+    density: Density,
+    whole_liver: Volume,
+    surface_m2: Option<f64>,
+}
+
+impl ModelCase<'_> {
+    fn all(&self) -> Models {
+        Models {
+            mird: self.mird(),
+            bsa: self.bsa(),
+            partition: self.partition(),
+            voxel: self.voxel(),
+        }
+    }
+
+    fn mass(&self, mask: &Mask) -> Mass {
+        self.density * mask.volume()
+    }
+
+    fn lung_limits(&self, bounds: &mut Bounds) {
+        let limit = &self.device.limit;
+        let activity = |gy: f64| {
+            activity::for_lung_dose(self.k, Dose::from_gy(gy.max(0.0)), self.lung_shunt, self.lung_mass)
+        };
+        bounds.limit("lung_dose_session", &limit.lung_session_gy, "Gy", activity(limit.lung_session_gy.value));
+        let left = limit.lung_cumulative_gy.value - self.lung_dose_before_gy;
+        bounds.limit("lung_dose_cumulative", &limit.lung_cumulative_gy, "Gy", activity(left));
+    }
+
+    fn lungs_gy(&self, activity: Activity) -> f64 {
+        activity::lung_dose(self.k, activity, self.lung_shunt, self.lung_mass).gy()
+    }
+
+    fn answer(
+        &self,
+        bounds: Bounds,
+        doses: impl FnOnce(Activity) -> BTreeMap<String, f64>,
+        mut notes: Vec<String>,
+    ) -> ModelAnswer {
+        let binding = bounds.binding().map(|(a, id)| (a, id.to_owned()));
+        if binding.is_none() {
+            notes.push("no goal and no limit".to_owned());
+        }
+        let (activity, bound_by) = binding.map_or((None, "nothing".to_owned()), |(a, id)| (Some(a), id));
+        let mut doses_gy = activity.map(doses).unwrap_or_default();
+        if let Some(a) = activity {
+            doses_gy.insert("lungs".to_owned(), self.lungs_gy(a));
+        }
+        ModelAnswer {
+            activity_gbq: activity.map(|a| a.gbq()),
+            bound_by,
+            bounds: bounds.into_list(),
+            doses_gy,
+            notes,
+        }
+    }
+
+    fn mird(&self) -> ModelAnswer {
+        let k = self.device.k_prescription();
+        let mass = self.mass(&self.perfusion.territory);
+        let mut bounds = Bounds::default();
+        if let Some(goal) = &self.device.goal.perfused_gy {
+            let a = mird::activity(k, Dose::from_gy(goal.value), mass, self.lung_shunt);
+            bounds.goal("perfused_dose", goal, "Gy", Some(a));
+        }
+        self.lung_limits(&mut bounds);
+        let mut notes = vec!["tumour and normal liver are not told apart".to_owned()];
+        if self.device.goal.perfused_gy.is_none() {
+            notes.push(format!("{} has no goal for the perfused volume; limits alone", self.device.name));
+        }
+        let doses = |a| {
+            let dose = mird::dose(k, a, mass, self.lung_shunt);
+            BTreeMap::from([("perfused volume".to_owned(), dose.gy())])
+        };
+        self.answer(bounds, doses, notes)
+    }
+
+    fn bsa(&self) -> ModelAnswer {
+        let mut notes = Vec::new();
+        let mut bounds = Bounds::default();
+        match self.surface_m2 {
+            None => notes.push("needs [patient] height_cm and weight_kg".to_owned()),
+            Some(surface) => {
+                let tumour: f64 = self.perfusion.tumours.iter().map(|t| t.0.mask.volume().ml()).sum();
+                let full = bsa::activity(
+                    surface,
+                    Volume::from_ml(tumour),
+                    self.perfusion.territory.volume(),
+                    self.whole_liver,
+                );
+                let row = self.device.reduction(self.lung_shunt);
+                let factor = row.map_or(1.0, |r| r.factor);
+                if let Some(r) = row {
+                    notes.push(format!("times {} for the lung shunt: {}", r.factor, r.source));
+                }
+                let source = crate::device::Sourced {
+                    value: surface,
+                    mark: "recalled".to_owned(),
+                    source: "resin label: (BSA - 0.2) + tumour fraction, times the treated share of the liver".to_owned(),
+                };
+                bounds.goal("body_surface_area", &source, "m2", Some(full * factor));
+            }
+        }
+        notes.push("knows nothing of where the activity goes".to_owned());
+        if self.surface_m2.is_none() {
+            return ModelAnswer {
+                activity_gbq: None,
+                bound_by: "nothing".to_owned(),
+                bounds: Vec::new(),
+                doses_gy: BTreeMap::new(),
+                notes,
+            };
+        }
+        self.lung_limits(&mut bounds);
+        let mean = Dvh::new(self.per_gbq, &self.perfusion.territory).map_or(0.0, |d| d.mean());
+        let doses = |a: Activity| BTreeMap::from([("perfused volume".to_owned(), mean * a.gbq())]);
+        self.answer(bounds, doses, notes)
+    }
+
+    fn partition(&self) -> ModelAnswer {
+        let known: Vec<_> = self.perfusion.tumours.iter().filter_map(|(t, r)| Some((t, (*r)?))).collect();
+        let partition = Partition {
+            k: self.k,
+            lung_shunt: self.lung_shunt,
+            tumours: known.iter().map(|(t, r)| (self.mass(&t.mask), *r)).collect(),
+            normal: self.mass(&self.perfusion.normal),
+        };
+        let mut bounds = Bounds::default();
+        if let Some(goal) = &self.device.goal.tumour_gy {
+            bounds.goal("tumour_dose", goal, "Gy", partition.for_tumour_dose(Dose::from_gy(goal.value)));
+        }
+        let limit = &self.device.limit.normal_liver_gy;
+        let activity = partition.for_normal_dose(Dose::from_gy(limit.value));
+        bounds.limit("normal_liver_dose", limit, "Gy", Some(activity).filter(|a| a.is_positive()));
+        self.lung_limits(&mut bounds);
+        let doses = |a| {
+            let names = known.iter().map(|(t, _)| t.name.clone());
+            let tumours = names.zip(partition.tumour_doses(a).into_iter().map(|d| d.gy()));
+            tumours
+                .chain([("perfused normal liver".to_owned(), partition.normal_dose(a).gy())])
+                .collect()
+        };
+        let mut notes = vec!["one concentration in each compartment".to_owned()];
+        if known.is_empty() {
+            notes.push("no tumour in the territory".to_owned());
+        }
+        if known.len() < self.perfusion.tumours.len() {
+            notes.push("the normal liver has no counts: tumour-to-normal ratios are not known".to_owned());
+        }
+        self.answer(bounds, doses, notes)
+    }
+
+    fn voxel(&self) -> ModelAnswer {
+        let dvh = |mask: &Mask| Dvh::new(self.per_gbq, mask);
+        let for_dose = |gy: f64, per_gbq: f64| {
+            (per_gbq > 0.0).then(|| Activity::from_gbq(gy / per_gbq))
+        };
+        let normal = dvh(&self.perfusion.normal).map_or(0.0, |d| d.mean());
+        let tumours: Vec<_> = self
+            .perfusion
+            .tumours
+            .iter()
+            .filter_map(|(t, _)| Some((t.name.clone(), dvh(&t.mask)?)))
+            .collect();
+        let volume: f64 = tumours.iter().map(|t| t.1.volume().ml()).sum();
+        let all = ratio(tumours.iter().map(|t| t.1.volume().ml() * t.1.mean()).sum(), volume);
+        let mut bounds = Bounds::default();
+        if let Some(goal) = &self.device.goal.tumour_gy {
+            bounds.goal("tumour_dose", goal, "Gy", for_dose(goal.value, all));
+        }
+        let limit = &self.device.limit.normal_liver_gy;
+        bounds.limit("normal_liver_dose", limit, "Gy", for_dose(limit.value, normal));
+        self.lung_limits(&mut bounds);
+        let doses = |a: Activity| {
+            tumours
+                .iter()
+                .map(|(name, d)| (name.clone(), d.mean() * a.gbq()))
+                .chain([("perfused normal liver".to_owned(), normal * a.gbq())])
+                .collect()
+        };
+        self.answer(bounds, doses, vec!["means of the dose map".to_owned()])
+    }
+}
+
