@@ -1,1 +1,19 @@
 //! A synthetic patient with known truth, and the cameras that image it.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`anatomy`] | the patient: which tissue is where |
+//! | [`truth`] | where the activity is, and what that means for shunt, ratios and doses |
+//! | [`camera`] | SPECT and planar views of it |
+//! | [`case`] | everything written as a case folder |
+//!
+//! Described in `docs/phantom.md`. The same seed gives the same bytes, with any number of threads.
+
+pub mod anatomy;
+pub mod camera;
+pub mod case;
+mod random;
+pub mod truth;
+
+pub use case::{Options, PhantomError, write_case};
+pub use truth::Truth;
