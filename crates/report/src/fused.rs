@@ -1,0 +1,185 @@
+//! Dose on CT as pixels: grey CT, dose in colour, isodoses, outlines.
+
+use hepatica_imaging::isoline::isolines;
+use hepatica_planning::views::FusedView;
+
+/// Window of the CT: what is black and what is white, in HU.
+const WINDOW_HU: [f64; 2] = [-140.0, 260.0];
+/// Picture pixels for each pixel of the view.
+const ZOOM: usize = 3;
+/// Dose below this part of the top is not coloured.
+const FAINT: f64 = 0.04;
+/// How much of the CT the colour hides at most.
+const COVER: f64 = 0.62;
+/// Percentile of the dose that is the top of the scale: single hot voxels do not dim the rest.
+const TOP: f64 = 0.997;
+
+/// From dark violet over red to pale yellow: readable in grey, and by the colour-blind.
+const COLOURS: [[u8; 3]; 7] = [
+    [30, 12, 69],
+    [85, 15, 109],
+    [136, 34, 106],
+    [186, 54, 85],
+    [227, 89, 51],
+    [249, 140, 10],
+    [249, 251, 160],
+];
+
+/// The dose at the top of the scale, a round number of Gy.
+#[must_use]
+pub fn top_dose(views: &[FusedView]) -> f64 {
+    let mut doses: Vec<f32> =
+        views.iter().flat_map(|v| v.dose_gy.iter().copied()).filter(|d| *d > 0.0).collect();
+    if doses.is_empty() {
+        return 1.0;
+    }
+    let n = ((doses.len() - 1) as f64 * TOP) as usize;
+    let (_, top, _) = doses.select_nth_unstable_by(n, f32::total_cmp);
+    let top = f64::from(*top);
+    let step = if top > 200.0 { 50.0 } else if top > 50.0 { 20.0 } else { 5.0 };
+    (top / step).ceil().max(1.0) * step
+}
+
+/// Isodoses that are drawn, in Gy.
+#[must_use]
+pub fn levels(top: f64) -> Vec<f64> {
+    let all = [5.0, 10.0, 20.0, 40.0, 70.0, 100.0, 150.0, 200.0, 300.0, 400.0, 600.0];
+    let fitting: Vec<f64> = all.into_iter().filter(|l| *l < top && *l > 0.09 * top).collect();
+    let skip = fitting.len().saturating_sub(4);
+    fitting[skip..].to_vec()
+}
+
+/// Colours of the scale from bottom to top, as `#rrggbb`.
+#[must_use]
+pub fn colour_stops() -> Vec<String> {
+    COLOURS.iter().map(|[r, g, b]| format!("#{r:02x}{g:02x}{b:02x}")).collect()
+}
+
+fn colour(part: f64) -> [f64; 3] {
+    let x = part.clamp(0.0, 1.0) * (COLOURS.len() - 1) as f64;
+    let n = (x as usize).min(COLOURS.len() - 2);
+    let f = x - n as f64;
+    std::array::from_fn(|c| {
+        f64::from(COLOURS[n][c]) * (1.0 - f) + f64::from(COLOURS[n + 1][c]) * f
+    })
+}
+
+/// A view as PNG.
+///
+/// # Errors
+/// When the picture cannot be encoded.
+pub fn png(view: &FusedView, top: f64) -> Result<Vec<u8>, String> {
+    let mut canvas = Canvas::new(view.columns * ZOOM, view.rows * ZOOM);
+    let hu: Vec<f32> = view.hu.iter().map(|h| f32::from(*h)).collect();
+    for y in 0..canvas.height {
+        for x in 0..canvas.width {
+            let [low, high] = WINDOW_HU;
+            let grey = 255.0 * ((sample(&hu, view, x, y) - low) / (high - low)).clamp(0.0, 1.0);
+            let part = sample(&view.dose_gy, view, x, y) / top;
+            let cover = COVER * ((part - FAINT) / 0.15).clamp(0.0, 1.0);
+            let over = colour(part);
+            let pixel = over.map(|c| grey * (1.0 - cover) + c * cover);
+            canvas.set(x, y, pixel);
+        }
+    }
+    for level in levels(top) {
+        let tint = colour(level / top).map(|c| 0.35 * c + 0.65 * 255.0);
+        for line in isolines(&view.dose_gy, view.columns, view.rows, level as f32) {
+            canvas.line(&line, 1.0, tint, 0.75);
+        }
+    }
+    for outline in &view.outlines {
+        let (tint, width) = match outline.role.as_str() {
+            "tumour" => ([90.0, 255.0, 230.0], 2.2),
+            "cold" => ([200.0, 200.0, 200.0], 1.4),
+            "territory" => ([120.0, 170.0, 255.0], 1.2),
+            _ => ([255.0, 255.0, 255.0], 1.4),
+        };
+        for line in &outline.lines {
+            canvas.line(line, width, tint, 0.9);
+        }
+    }
+    canvas.encode()
+}
+
+/// Bilinear value of a view's pixels at a pixel of the picture.
+fn sample(values: &[f32], view: &FusedView, x: usize, y: usize) -> f64 {
+    let place = |n: usize, count: usize| {
+        let at = ((n as f64 + 0.5) / ZOOM as f64 - 0.5).clamp(0.0, (count - 1) as f64);
+        let low = (at as usize).min(count.saturating_sub(2));
+        (low, (low + 1).min(count - 1), at - low as f64)
+    };
+    let (i, i1, fx) = place(x, view.columns);
+    let (j, j1, fy) = place(y, view.rows);
+    let at = |i: usize, j: usize| f64::from(values[j * view.columns + i]);
+    let upper = at(i, j) * (1.0 - fx) + at(i1, j) * fx;
+    let lower = at(i, j1) * (1.0 - fx) + at(i1, j1) * fx;
+    upper * (1.0 - fy) + lower * fy
+}
+
+struct Canvas {
+    width: usize,
+    height: usize,
+    pixels: Vec<u8>,
+}
+
+impl Canvas {
+    fn new(width: usize, height: usize) -> Self {
+        Self { width, height, pixels: vec![0; width * height * 3] }
+    }
+
+    fn set(&mut self, x: usize, y: usize, rgb: [f64; 3]) {
+        let at = 3 * (y * self.width + x);
+        for c in 0..3 {
+            self.pixels[at + c] = rgb[c].round().clamp(0.0, 255.0) as u8;
+        }
+    }
+
+    /// A closed line in pixel coordinates of the view, antialiased by distance.
+    fn line(&mut self, points: &[[f32; 2]], width: f64, rgb: [f64; 3], opacity: f64) {
+        let to = |p: &[f32; 2]| p.map(|x| (f64::from(x) + 0.5) * ZOOM as f64 - 0.5);
+        // Each pixel is covered once by a line, by its nearest segment.
+        let mut covers: std::collections::BTreeMap<(usize, usize), f64> = Default::default();
+        let next = points.iter().cycle().skip(1);
+        for (a, b) in points.iter().zip(next) {
+            let ([ax, ay], [bx, by]) = (to(a), to(b));
+            let reach = width / 2.0 + 1.0;
+            let range = |low: f64, high: f64, size: usize| {
+                let from = (low - reach).floor().max(0.0) as usize;
+                from..((high + reach).ceil().max(0.0) as usize + 1).min(size)
+            };
+            for y in range(ay.min(by), ay.max(by), self.height) {
+                for x in range(ax.min(bx), ax.max(bx), self.width) {
+                    let (px, py) = (x as f64 - ax, y as f64 - ay);
+                    let (dx, dy) = (bx - ax, by - ay);
+                    let along = dx * dx + dy * dy;
+                    let t = if along > 0.0 { ((px * dx + py * dy) / along).clamp(0.0, 1.0) } else { 0.0 };
+                    let distance = (px - t * dx).hypot(py - t * dy);
+                    let cover = (width / 2.0 + 0.5 - distance).clamp(0.0, 1.0);
+                    if cover > 0.0 {
+                        let most = covers.entry((x, y)).or_insert(0.0);
+                        *most = most.max(cover);
+                    }
+                }
+            }
+        }
+        for ((x, y), cover) in covers {
+            let at = 3 * (y * self.width + x);
+            let a = cover * opacity;
+            let old: [f64; 3] = std::array::from_fn(|c| f64::from(self.pixels[at + c]));
+            self.set(x, y, std::array::from_fn(|c| old[c] * (1.0 - a) + rgb[c] * a));
+        }
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, String> {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, self.width as u32, self.height as u32);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_compression(png::Compression::Fast);
+        let mut writer = encoder.write_header().map_err(|e| e.to_string())?;
+        writer.write_image_data(&self.pixels).map_err(|e| e.to_string())?;
+        writer.finish().map_err(|e| e.to_string())?;
+        Ok(bytes)
+    }
+}
