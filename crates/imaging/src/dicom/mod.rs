@@ -3,14 +3,14 @@
 //! | module | holds |
 //! |---|---|
 //! | [`object`] | one file: opened within bounds, its elements with good errors |
-//! | [`bounds`] | whether the lengths in a file fit the file |
+//! | `bounds` | whether the lengths in a file fit the file |
 //! | [`ct`] | a CT series: any order, gaps and tilt found |
 //! | [`nm`] | nuclear medicine: SPECT and planar views |
 //! | [`pet`] | a PET series |
 //! | [`rtdose`] | a dose grid and the histograms in it |
 //! | [`rtstruct`] | contours |
 //! | [`seg`] | segmentations |
-//! | [`write`] | all we write |
+//! | [`mod@write`] | all we write |
 
 mod bounds;
 pub mod ct;
