@@ -51,7 +51,7 @@ pub fn table(rows: &[Vec<String>]) -> Vec<String> {
             let mut line = String::new();
             for (c, cell) in row.iter().enumerate() {
                 let pad = " ".repeat(width[c] - cell.chars().count());
-                let parts = if numeric[c] { [&pad, cell] } else { [cell, &pad] };
+                let parts = if numeric[c] { [pad.as_str(), cell] } else { [cell.as_str(), &pad] };
                 line.push_str(&parts.concat());
                 line.push_str("  ");
             }

@@ -5,7 +5,8 @@ use crate::output::OutputFolder;
 use crate::progress::Progress;
 use crate::term;
 use clap::ValueHint;
-use hepatica_imaging::dicom::write::{self, Context};
+use hepatica_imaging::dicom::write::rtdose::{self, DoseInfo, DoseType};
+use hepatica_imaging::dicom::write::Context;
 use hepatica_imaging::nifti;
 use hepatica_planning::plan::{Explanation, Plan};
 use hepatica_planning::{Options, Planned, Status, plan_case};
@@ -176,9 +177,10 @@ fn write_all(
     progress: &Progress,
 ) -> Result<PathBuf, CommandError> {
     progress.at("writing the dose", COMPUTED);
-    let context = Context::for_plan(planned);
-    write::rtdose::write(&folder.path().join("dose.dcm"), &planned.dose, &context)?;
-    nifti::write(&folder.path().join("dose_per_gbq.nii.gz"), &planned.dose_per_gbq, "Gy per GBq")?;
+    write_dose(&folder.path().join("dose.dcm"), planned)?;
+    let per_gbq: Vec<_> = planned.dose_per_gbq.iter().collect();
+    let path = folder.path().join("dose_per_gbq.nii.gz");
+    nifti::write(&path, &per_gbq, "Gy per GBq administered, a volume a session")?;
     let report = Report { plan: &planned.plan, views: &planned.views, curves: &planned.curves };
     progress.at("drawing the figures", 0.8);
     for (name, png) in report.figures()? {
@@ -190,6 +192,34 @@ fn write_all(
     folder.write("calendar.ics", report.calendar_ics().as_bytes())?;
     folder.write("plan.json", json(&planned.plan)?.as_bytes())?;
     Ok(folder.finish()?)
+}
+
+/// The dose of all prescribed activities, in the study and frame of reference of the images.
+fn write_dose(path: &Path, planned: &Planned) -> Result<(), CommandError> {
+    let plan = &planned.plan;
+    // Identifiers follow from the plan: another plan is another dose.
+    let seed = serde_json::to_string(plan)?;
+    let at = planned.first_treatment.datetime();
+    let mut context = Context::new(&seed, planned.patient.clone(), at, "Radioembolization plan");
+    if let Some(uid) = &planned.study_uid {
+        context.study_uid.clone_from(uid);
+    }
+    if let Some(uid) = &planned.frame_of_reference {
+        context.frame_of_reference.clone_from(uid);
+    }
+    let activities: Vec<_> = plan
+        .sessions
+        .iter()
+        .map(|s| format!("{} {:.2} GBq", s.territory, s.prescription.activity_gbq))
+        .collect();
+    let info = DoseInfo {
+        series_number: 40,
+        description: "Radioembolization, planned dose",
+        dose_type: DoseType::Physical,
+        comment: &activities.join(", "),
+        heterogeneity: plan.method.density == "ct",
+    };
+    Ok(rtdose::write(path, &planned.dose, &info, &context)?)
 }
 
 fn json(plan: &Plan) -> Result<String, CommandError> {
