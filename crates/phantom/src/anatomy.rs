@@ -108,7 +108,10 @@ fn in_liver(p: [f64; 3]) -> bool {
     // A soft union: the two melt into one another instead of meeting in an edge.
     let melt = (-4.0 * right).exp() + (-4.0 * left).exp();
     let inside = melt > (-4.0_f64).exp() && torso(p, 22.0) < 1.0;
-    inside && !in_heart(p) && !in_kidney(p, 3.0) && ellipsoid(p, [0.0, 62.0, p[2]], [42.0, 42.0, 1.0]) > 1.0
+    inside
+        && !in_heart(p)
+        && !in_kidney(p, 3.0)
+        && ellipsoid(p, [0.0, 62.0, p[2]], [42.0, 42.0, 1.0]) > 1.0
 }
 
 fn in_heart(p: [f64; 3]) -> bool {

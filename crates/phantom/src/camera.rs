@@ -34,7 +34,8 @@ fn mean_over(grid: &Grid, n: usize, f: impl Fn(anatomy::Place) -> f64 + Sync) ->
             let at = [v % nx, v / nx % ny, v / (nx * ny)].map(|x| x as f64);
             let mut sum = 0.0;
             for m in 0..n * n * n {
-                let p = [at[0] + offset(m % n), at[1] + offset(m / n % n), at[2] + offset(m / (n * n))];
+                let p =
+                    [at[0] + offset(m % n), at[1] + offset(m / n % n), at[2] + offset(m / (n * n))];
                 sum += f(anatomy::at(grid.world(p)));
             }
             (sum / (n * n * n) as f64) as f32
@@ -216,7 +217,8 @@ mod tests {
         let grid = Grid::axial([20; 3], [16.0; 3], [-152.0, -152.0, 40.0]).expect("valid");
         let spect = Spect { fwhm_mm: 14.0, filter_mm: 8.0, counts: 1e5, seed: Some(3) };
         let run = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+            let pool =
+                rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
             pool.install(|| spect.image(&activity, &grid))
         };
         let one = run(1);

@@ -161,8 +161,7 @@ pub fn write_case(
     )?;
 
     progress("imaging: planar views", 0.85);
-    let camera =
-        PlanarCamera { pixel_mm: 4.0, pixels: 128, counts: 8e5, duration_s: 300.0, seed };
+    let camera = PlanarCamera { pixel_mm: 4.0, pixels: 128, counts: 8e5, duration_s: 300.0, seed };
     let views = camera.views(&activity).ok_or_else(|| PhantomError::Grid("planar".to_owned()))?;
     nm::planar(
         &folder("planar")?.join("planar.dcm"),
@@ -179,14 +178,16 @@ pub fn write_case(
 }
 
 fn check(o: &Options) -> Result<(), PhantomError> {
-    let wrong = |what, found: String, expected| {
-        Err(PhantomError::Option { what, found, expected })
-    };
+    let wrong = |what, found: String, expected| Err(PhantomError::Option { what, found, expected });
     if !(32..=1024).contains(&o.ct[0]) || !(20..=800).contains(&o.ct[1]) {
         return wrong("CT size", format!("{:?}", o.ct), "32 to 1024 columns, 20 to 800 slices");
     }
     if !(16..=256).contains(&o.spect) || !(1.0..=20.0).contains(&o.spect_mm) {
-        return wrong("SPECT size", format!("{} x {} mm", o.spect, o.spect_mm), "16 to 256 voxels of 1 to 20 mm");
+        return wrong(
+            "SPECT size",
+            format!("{} x {} mm", o.spect, o.spect_mm),
+            "16 to 256 voxels of 1 to 20 mm",
+        );
     }
     if !(0.0..=40.0).contains(&o.fwhm_mm) {
         return wrong("SPECT resolution", o.fwhm_mm.to_string(), "0 to 40 mm");
@@ -315,8 +316,11 @@ fn case_toml(camera: &PlanarCamera) -> Result<String, PhantomError> {
     let region = |values: &[f32]| -> String {
         let mut text = String::from("[");
         for line in isolines(values, n, n, 0.5).iter().filter(|l| l.len() > 30) {
-            let points: Vec<String> =
-                line.iter().step_by(KEEP_EVERY).map(|p| format!("[{:.1}, {:.1}]", p[0], p[1])).collect();
+            let points: Vec<String> = line
+                .iter()
+                .step_by(KEEP_EVERY)
+                .map(|p| format!("[{:.1}, {:.1}]", p[0], p[1]))
+                .collect();
             let _ = write!(text, "\n  [{}],", points.join(", "));
         }
         text + "\n]"
@@ -379,6 +383,9 @@ ascites = false
 
 [extrahepatic]
 status = "none"
+
+[prescription]
+model = "voxel"
 
 [planar_roi]
 lungs = {}

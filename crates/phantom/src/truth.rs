@@ -104,7 +104,8 @@ impl Activity {
         let [low, high] = anatomy::BOX_MM;
         let size = std::array::from_fn(|a| ((high[a] - low[a]) / STEP_MM).ceil() as usize);
         let start = std::array::from_fn(|a| low[a] + 0.5 * STEP_MM);
-        let grid = Grid::axial(size, [STEP_MM; 3], start).map_err(|e| PhantomError::Grid(e.to_string()))?;
+        let grid = Grid::axial(size, [STEP_MM; 3], start)
+            .map_err(|e| PhantomError::Grid(e.to_string()))?;
         let ml = grid.voxel_volume().ml();
         // Slices are summed in order, so that the truth has the same digits on every machine.
         let slices: Vec<Sums> = (0..size[2])

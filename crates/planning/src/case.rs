@@ -422,9 +422,7 @@ impl Case {
             }
         }
         let models = ["mird", "bsa", "partition", "voxel"];
-        for model in
-            p.model.iter().chain(self.session.iter().filter_map(|s| s.model.as_ref()))
-        {
+        for model in p.model.iter().chain(self.session.iter().filter_map(|s| s.model.as_ref())) {
             if !models.contains(&model.as_str()) {
                 return Err(wrong("model", model.clone(), "mird, bsa, partition or voxel"));
             }

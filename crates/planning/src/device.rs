@@ -286,7 +286,11 @@ impl Device {
         let sizes = v.sizes_gbq.iter().all(|s| *s > 0.0 && s.is_finite());
         let sold = v.sizes_gbq.is_empty() == v.made_to_order_step_gbq.is_some();
         if !sizes || !sold || !(1..=10).contains(&v.most) || !(v.tolerance > 0.0) {
-            return wrong("vials", format!("{v:?}"), "sizes above zero or a step made to order, 1 to 10 vials, a tolerance");
+            return wrong(
+                "vials",
+                format!("{v:?}"),
+                "sizes above zero or a step made to order, 1 to 10 vials, a tolerance",
+            );
         }
         let c = &v.calibration;
         if !(c.usable_before_h >= 0.0 && c.usable_after_h >= 0.0 && c.usable_after_h < 1e4) {

@@ -28,7 +28,12 @@ pub fn all(f: &Facts<'_>) -> BTreeMap<String, Explanation> {
         session(f, s, &mut map);
     }
     let doses = f.sessions.iter().map(|s| {
-        input(&format!("D{}", s.id), s.lung_dose_gy, "Gy", &format!("lung dose of session {}", s.id))
+        input(
+            &format!("D{}", s.id),
+            s.lung_dose_gy,
+            "Gy",
+            &format!("lung dose of session {}", s.id),
+        )
     });
     let prior = input("D_prior", f.cumulative.prior_lung_dose_gy, "Gy", "case.toml, [prior]");
     map.insert(
@@ -72,11 +77,26 @@ fn shunt(f: &Facts<'_>, map: &mut BTreeMap<String, Explanation>) {
             s.fraction,
             "L = C_lung / (C_lung + C_liver)",
             vec![
-                input("C_lung", s.lung_counts, "counts", "lungs outside the strip, extrapolated to the whole lungs by mass"),
+                input(
+                    "C_lung",
+                    s.lung_counts,
+                    "counts",
+                    "lungs outside the strip, extrapolated to the whole lungs by mass",
+                ),
                 input("C_liver", s.liver_counts, "counts", "liver with tumours"),
                 input("strip", s.dome_strip_mm, "mm", "lung this near to the liver is left out"),
-                input("seen", s.lung_mass_seen_fraction, "", "part of the lung mass that was counted"),
-                input("L as measured", s.fraction_as_measured, "", "nothing left out, nothing extrapolated"),
+                input(
+                    "seen",
+                    s.lung_mass_seen_fraction,
+                    "",
+                    "part of the lung mass that was counted",
+                ),
+                input(
+                    "L as measured",
+                    s.fraction_as_measured,
+                    "",
+                    "nothing left out, nothing extrapolated",
+                ),
             ],
             "counts on attenuation- and scatter-corrected SPECT (EANM 2022)",
         );
@@ -103,21 +123,23 @@ fn shunt(f: &Facts<'_>, map: &mut BTreeMap<String, Explanation>) {
 fn session(f: &Facts<'_>, s: &Session, map: &mut BTreeMap<String, Explanation>) {
     let k_dose = f.constants.k_dose_j_per_gbq;
     let prescribed = s.prescription.activity_gbq;
-    let mut add = |key: &str, title: String, value, unit: &str, formula: &str, inputs, source: &str| {
-        let explanation = Explanation {
-            title,
-            value,
-            unit: unit.to_owned(),
-            formula: formula.to_owned(),
-            inputs,
-            source: source.to_owned(),
+    let mut add =
+        |key: &str, title: String, value, unit: &str, formula: &str, inputs, source: &str| {
+            let explanation = Explanation {
+                title,
+                value,
+                unit: unit.to_owned(),
+                formula: formula.to_owned(),
+                inputs,
+                source: source.to_owned(),
+            };
+            // Without a number: the first session, or the only one.
+            map.entry(key.to_owned()).or_insert_with(|| explanation.clone());
+            map.insert(format!("{key}_{}", s.id), explanation);
         };
-        // Without a number: the first session, or the only one.
-        map.entry(key.to_owned()).or_insert_with(|| explanation.clone());
-        map.insert(format!("{key}_{}", s.id), explanation);
-    };
     let shunt = || input("L", f.lungs.fraction, "", &format!("lung shunt, {}", f.lungs.used));
-    let activity = || input("A", prescribed, "GBq", "prescribed, in the patient at the moment of injection");
+    let activity =
+        || input("A", prescribed, "GBq", "prescribed, in the patient at the moment of injection");
     add(
         "lung_dose",
         format!("Lung dose of session {}", s.id),
@@ -140,20 +162,34 @@ fn session(f: &Facts<'_>, s: &Session, map: &mut BTreeMap<String, Explanation>) 
     };
     let formula = match s.prescription.model.as_str() {
         "mird" => "A = D M / (k (1 - L)), no more than any limit allows",
-        "bsa" => "A = ((BSA - 0.2) + V_tumour / V_treated) V_treated / V_liver, times the shunt factor, no more than any limit allows",
-        "partition" => "A = D_N (sum r_i M_i + M_N) / (k (1 - L)), the smallest of all goals and limits",
+        "bsa" => {
+            "A = ((BSA - 0.2) + V_tumour / V_treated) V_treated / V_liver, times the shunt factor, no more than any limit allows"
+        }
+        "partition" => {
+            "A = D_N (sum r_i M_i + M_N) / (k (1 - L)), the smallest of all goals and limits"
+        }
         "voxel" => "A = D / (D per GBq of the dose map), the smallest of all goals and limits",
         _ => "a person's decision",
     };
     let list = bounds
         .bounds
         .iter()
-        .map(|b| input(&format!("A({} = {} {})", b.id, b.value, b.unit), b.activity_gbq, "GBq", &format!("{}: {}", b.kind, b.source)))
+        .map(|b| {
+            input(
+                &format!("A({} = {} {})", b.id, b.value, b.unit),
+                b.activity_gbq,
+                "GBq",
+                &format!("{}: {}", b.kind, b.source),
+            )
+        })
         .chain([shunt()])
         .collect();
     add(
         "activity",
-        format!("Activity of session {} ({}, bound by {})", s.id, s.prescription.model, s.prescription.bound_by),
+        format!(
+            "Activity of session {} ({}, bound by {})",
+            s.id, s.prescription.model, s.prescription.bound_by
+        ),
         prescribed,
         "GBq",
         formula,
@@ -162,7 +198,9 @@ fn session(f: &Facts<'_>, s: &Session, map: &mut BTreeMap<String, Explanation>) 
     );
     for c in &s.compartments {
         let key = match c.role.as_str() {
-            "tumour" | "organ" | "cold" => format!("dose_{}", c.name.to_lowercase().replace(' ', "_")),
+            "tumour" | "organ" | "cold" => {
+                format!("dose_{}", c.name.to_lowercase().replace(' ', "_"))
+            }
             role => format!("dose_{role}"),
         };
         add(
@@ -187,8 +225,18 @@ fn session(f: &Facts<'_>, s: &Session, map: &mut BTreeMap<String, Explanation>) 
             "Gy",
             "BED = mean of D (1 + G D / (alpha/beta)), G = T_rep / (T_rep + T_phys)",
             vec![
-                input("alpha/beta", c.bed_gy.alpha_beta_gy, "Gy", &format!("set `{}`", c.bed_gy.set)),
-                input("T_rep", c.bed_gy.repair_half_time_h, "h", &format!("set `{}`", c.bed_gy.set)),
+                input(
+                    "alpha/beta",
+                    c.bed_gy.alpha_beta_gy,
+                    "Gy",
+                    &format!("set `{}`", c.bed_gy.set),
+                ),
+                input(
+                    "T_rep",
+                    c.bed_gy.repair_half_time_h,
+                    "h",
+                    &format!("set `{}`", c.bed_gy.set),
+                ),
                 input("T_phys", f.constants.half_life_h, "h", &f.constants.nuclide),
                 input("mean D", c.dose_gy.mean, "Gy", "the mean is taken of BED, voxel by voxel"),
             ],
@@ -205,7 +253,12 @@ fn session(f: &Facts<'_>, s: &Session, map: &mut BTreeMap<String, Explanation>) 
             "A = n A_vial 2^(-t / T) (1 - R)",
             vec![
                 input("n", f64::from(p.vials), "", "vials"),
-                input("A_vial", p.vial_gbq, "GBq", &format!("calibrated {}", p.calibration_instant)),
+                input(
+                    "A_vial",
+                    p.vial_gbq,
+                    "GBq",
+                    &format!("calibrated {}", p.calibration_instant),
+                ),
                 input("t", p.decay_h, "h", &format!("to {}", o.treatment_instant)),
                 input("T", f.constants.half_life_h, "h", &f.constants.nuclide),
                 input("R", o.planned_residual_fraction, "", &f.device.residual_fraction.cited()),

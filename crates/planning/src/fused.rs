@@ -50,8 +50,9 @@ impl Window {
         let mut low = [f64::INFINITY; 3];
         let mut high = [f64::NEG_INFINITY; 3];
         for corner in 0..8 {
-            let index =
-                std::array::from_fn(|a| if corner >> a & 1 == 0 { start[a] } else { end[a] } as f64);
+            let index = std::array::from_fn(
+                |a| if corner >> a & 1 == 0 { start[a] } else { end[a] } as f64,
+            );
             let p = liver.grid().world(index);
             for a in 0..3 {
                 low[a] = low[a].min(p[a] - MARGIN_MM);

@@ -147,12 +147,15 @@ impl GateRule {
     /// When it is no TOML of this format, or a criterion has no limit, or two.
     pub fn parse(text: &str, file: &str) -> Result<Self, TomlError> {
         let gate: Self = strict::parse(text, file)?;
-        let invalid = |message: String| TomlError::Invalid { file: file.to_owned(), line: 1, message };
+        let invalid =
+            |message: String| TomlError::Invalid { file: file.to_owned(), line: 1, message };
         if gate.schema != SCHEMA {
             return Err(invalid(format!("schema = {}, expected {SCHEMA}", gate.schema)));
         }
         match gate.criterion.iter().find(|c| c.limit.is_some() == c.limit_of.is_some()) {
-            Some(c) => Err(invalid(format!("criterion {}: expected one of limit and limit_of", c.id))),
+            Some(c) => {
+                Err(invalid(format!("criterion {}: expected one of limit and limit_of", c.id)))
+            }
             None => Ok(gate),
         }
     }
@@ -216,7 +219,10 @@ impl CriterionRule {
                 let name = self.name.to_lowercase_first();
                 if self.unit.is_empty() && self.comparison == Comparison::Is {
                     let met = if met == Some(true) { "yes" } else { "no" };
-                    format!("{name}: {met}{}", if status == Status::Overridden { because } else { String::new() })
+                    format!(
+                        "{name}: {met}{}",
+                        if status == Status::Overridden { because } else { String::new() }
+                    )
                 } else {
                     format!("{name} {} (limit {sign} {}){because}", shown(v), shown(l))
                 }
@@ -277,7 +283,11 @@ mod tests {
         assert_eq!(gate.status, Status::Hold);
         let gate = evaluate("glass", "captemy90", &[("lung_shunt_percent", 20.5)]);
         assert_eq!((status(&gate, "lung_shunt"), gate.status), (Some(Status::Fail), Status::Fail));
-        assert!(gate.reason.contains("lung shunt 20.50 % (limit <= 20 %), not met"), "{}", gate.reason);
+        assert!(
+            gate.reason.contains("lung shunt 20.50 % (limit <= 20 %), not met"),
+            "{}",
+            gate.reason
+        );
     }
 
     #[test]

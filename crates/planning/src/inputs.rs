@@ -55,6 +55,9 @@ pub enum InputError {
         /// Their identifiers.
         found: Vec<String>,
     },
+    /// A file of the case that begins as an image and cannot be read.
+    #[error("{0}")]
+    Damaged(String),
     /// Images that nothing says are in register.
     #[error("{}: {what} has frame of reference {found}, expected {expected} as the {other}; register them, or say that they are in register with --assume-aligned", .case.display())]
     FrameOfReference {
@@ -207,6 +210,17 @@ impl Loader {
         let all_named =
             images.ct.is_some() && images.spect.is_some() && !images.structures.is_empty();
         let inventory = if all_named { None } else { Some(inventory::scan(folder)?) };
+        if let Some(found) = &inventory {
+            let patients: BTreeSet<_> =
+                found.series.iter().filter_map(|s| s.patient_id.clone()).collect();
+            if patients.len() > 1 {
+                let found = patients.into_iter().collect();
+                return Err(InputError::Patients { case: folder.to_owned(), found });
+            }
+            if let Some(problem) = found.problems.first() {
+                return Err(InputError::Damaged(problem.clone()));
+            }
+        }
         Ok(Self {
             folder: folder.to_owned(),
             case,
@@ -366,10 +380,7 @@ impl Loader {
                 .flat_map(|s| s.files.iter().cloned())
                 .collect()
         } else {
-            named
-                .iter()
-                .map(|p| self.inside("images.structures", p))
-                .collect::<Result<_, _>>()?
+            named.iter().map(|p| self.inside("images.structures", p)).collect::<Result<_, _>>()?
         };
         if files.is_empty() {
             return Err(self.missing(
@@ -381,10 +392,7 @@ impl Loader {
     }
 
     fn with_role<'a>(&'a self, roles: &'a [Role]) -> impl Iterator<Item = &'a Series> {
-        self.inventory
-            .iter()
-            .flat_map(|i| &i.series)
-            .filter(move |s| roles.contains(&s.role))
+        self.inventory.iter().flat_map(|i| &i.series).filter(move |s| roles.contains(&s.role))
     }
 
     /// The only series of these roles; none is none, several are an error that lists them.
@@ -400,14 +408,6 @@ impl Loader {
         let others: Vec<_> = candidates.collect();
         if let (Some(first), false) = (first, others.is_empty()) {
             let names: Vec<_> = std::iter::once(first).chain(others).collect();
-            let patients: BTreeSet<_> =
-                names.iter().filter_map(|s| s.patient_id.clone()).collect();
-            if patients.len() > 1 {
-                return Err(InputError::Patients {
-                    case: self.folder.clone(),
-                    found: patients.into_iter().collect(),
-                });
-            }
             let list: Vec<_> = names
                 .iter()
                 .map(|s| {
@@ -711,7 +711,8 @@ fn is_lung(plain: &str) -> bool {
     // Vessels, tumours and nodules of the lung also have it in their names; they begin otherwise or
     // are not listed here.
     let sides = ["", "s", "l", "r", "left", "right", "leftlung", "rightlung"];
-    let lobes = ["upperlobeleft", "lowerlobeleft", "upperloberight", "middleloberight", "lowerloberight"];
+    let lobes =
+        ["upperlobeleft", "lowerlobeleft", "upperloberight", "middleloberight", "lowerloberight"];
     plain.strip_prefix("lung").is_some_and(|rest| sides.contains(&rest) || lobes.contains(&rest))
         || ["leftlung", "rightlung", "bothlungs"].contains(&plain)
 }
@@ -822,7 +823,9 @@ mod tests {
         for name in ["T1", "T12", "Tumour 3", "tumor_2", "Lesion-4", "GTV1", "met 7"] {
             assert!(is_tumour(&plain(name)), "{name}");
         }
-        for name in ["lung_vessels", "lung_nodules", "thyroid", "T", "trachea", "Th12", "liver_vessels"] {
+        for name in
+            ["lung_vessels", "lung_nodules", "thyroid", "T", "trachea", "Th12", "liver_vessels"]
+        {
             let p = plain(name);
             assert!(!is_lung(&p) && !is_tumour(&p) && !is_liver(&p), "{name}");
         }

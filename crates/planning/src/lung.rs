@@ -13,13 +13,19 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ShuntError {
     /// No counts in a region.
-    #[error("planar lung shunt: no counts above background in the {0} region; check [planar_roi] in case.toml")]
+    #[error(
+        "planar lung shunt: no counts above background in the {0} region; check [planar_roi] in case.toml"
+    )]
     NoCounts(&'static str),
     /// Views that cannot be compared.
-    #[error("planar lung shunt: the anterior view has {0} pixels, the posterior {1}; expected the same")]
+    #[error(
+        "planar lung shunt: the anterior view has {0} pixels, the posterior {1}; expected the same"
+    )]
     Views(usize, usize),
     /// Views of different length.
-    #[error("planar lung shunt: the anterior view took {0} s, the posterior {1} s; expected the same")]
+    #[error(
+        "planar lung shunt: the anterior view took {0} s, the posterior {1} s; expected the same"
+    )]
     Duration(String, String),
 }
 
@@ -119,7 +125,9 @@ pub fn spect(view: &LungView<'_>, dome_strip_mm: f64) -> Option<SpectShunt> {
     let mass_of = |mask: &Mask| -> f64 {
         let voxel = mask.grid().voxel_volume().ml();
         mask.voxels()
-            .map(|(n, f)| f64::from(f) * voxel * view.density.map_or(1.0, |d| f64::from(d.data()[n])))
+            .map(|(n, f)| {
+                f64::from(f) * voxel * view.density.map_or(1.0, |d| f64::from(d.data()[n]))
+            })
             .sum()
     };
     let kept_mass = mass_of(&kept);
@@ -146,9 +154,12 @@ pub fn away_from(mask: &Mask, other: &Mask, distance_mm: f64) -> Mask {
     let grid = mask.grid().clone();
     let near = distance_squared_within(other, &grid, distance_mm);
     let limit = distance_mm * distance_mm;
-    Mask::from_fn(grid.clone(), |ijk| {
-        if near[grid.offset(ijk)] <= limit { 0.0 } else { mask.at(ijk) }
-    })
+    Mask::from_fn(
+        grid.clone(),
+        |ijk| {
+            if near[grid.offset(ijk)] <= limit { 0.0 } else { mask.at(ijk) }
+        },
+    )
 }
 
 /// Squared distance in mm² of every voxel to the nearest voxel of a mask (of at least one half),

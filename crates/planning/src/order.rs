@@ -70,7 +70,10 @@ pub fn order(device: &Device, need: &Need<'_>) -> Result<Result<Order, String>, 
     });
     let Some(best) = choices.first().cloned() else {
         let hours = device.vials.calibration.usable_after_h;
-        return Ok(Err(format!("{} has no calibration within {hours:.0} h before the treatment", device.name)));
+        return Ok(Err(format!(
+            "{} has no calibration within {hours:.0} h before the treatment",
+            device.name
+        )));
     };
     if !best.acceptable {
         let largest = choices.iter().map(|c| c.activity_at_treatment_gbq).fold(0.0, f64::max);
@@ -139,8 +142,7 @@ fn calibrations(
         if !days.contains(&date.weekday()) {
             continue;
         }
-        let instant =
-            date.to_datetime(at).to_zoned_datetime(zone.clone()).map_err(beyond)?;
+        let instant = date.to_datetime(at).to_zoned_datetime(zone.clone()).map_err(beyond)?;
         let after_h = elapsed(&instant, treatment).h();
         if -c.usable_before_h <= after_h && after_h <= c.usable_after_h {
             found.push(instant);
@@ -273,8 +275,11 @@ mod tests {
         // Sunday 7 November 2027. From Sunday 7 March noon to Monday 15 March noon: 191 hours.
         let device = Device::named("glass").expect("shipped");
         let treatment = at("2027-03-15T12:00[America/New_York]");
-        let hours: Vec<_> =
-            calibrations(&device, &treatment).unwrap().iter().map(|c| elapsed(c, &treatment).h()).collect();
+        let hours: Vec<_> = calibrations(&device, &treatment)
+            .unwrap()
+            .iter()
+            .map(|c| elapsed(c, &treatment).h())
+            .collect();
         assert_eq!(hours, [191.0, 24.0]);
     }
 

@@ -35,7 +35,11 @@ pub enum PerfusionError {
 ///
 /// # Errors
 /// When a value is not finite.
-pub fn counts(emission: &Image<f32>, grid: &Grid, case: &Path) -> Result<Image<f32>, PerfusionError> {
+pub fn counts(
+    emission: &Image<f32>,
+    grid: &Grid,
+    case: &Path,
+) -> Result<Image<f32>, PerfusionError> {
     if let Some(n) = emission.data().iter().position(|v| !v.is_finite()) {
         let [nx, ny, _] = emission.grid().size();
         return Err(PerfusionError::NotFinite {

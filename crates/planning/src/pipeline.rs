@@ -222,6 +222,7 @@ struct Planner<'a> {
 /// One session, before what depends on all of them.
 struct SessionWork {
     session: Session,
+    /// Mean over the liver in every voxel, so that the maps of sessions add.
     per_gbq: Image<f32>,
     curves: Vec<DvhCurve>,
 }
@@ -259,11 +260,19 @@ impl Planner<'_> {
         let sets = ParameterSets::shipped()?;
         let mut works: Vec<SessionWork> = Vec::new();
         for t in self.order_of_territories() {
-            let before = works
-                .iter()
-                .map(|w| w.session.lung_dose_gy)
-                .sum::<f64>() + self.case().prior.lung_dose_gy.unwrap_or(0.0);
-            let work = self.session(t, &tissue, &counts, &medium, &lungs, k, &sets, before, &mut warnings)?;
+            let before = works.iter().map(|w| w.session.lung_dose_gy).sum::<f64>()
+                + self.case().prior.lung_dose_gy.unwrap_or(0.0);
+            let work = self.session(
+                t,
+                &tissue,
+                &counts,
+                &medium,
+                &lungs,
+                k,
+                &sets,
+                before,
+                &mut warnings,
+            )?;
             works.push(work);
         }
 
@@ -335,10 +344,7 @@ impl Planner<'_> {
                 .frame_of_reference
                 .clone()
                 .or_else(|| ct.and_then(|c| c.frame_of_reference.clone())),
-            study_uid: emission
-                .study_uid
-                .clone()
-                .or_else(|| ct.and_then(|c| c.study_uid.clone())),
+            study_uid: emission.study_uid.clone().or_else(|| ct.and_then(|c| c.study_uid.clone())),
             first_treatment,
         })
     }
@@ -352,7 +358,9 @@ impl Planner<'_> {
                 let grid = ct.image.grid();
                 let bounds = self.inputs.structures.liver.on(grid).bounds();
                 if bounds.is_empty() {
-                    return Err(self.needs("the liver is outside the CT; check the structures".into()));
+                    return Err(
+                        self.needs("the liver is outside the CT; check the structures".into())
+                    );
                 }
                 let margin = grid.spacing_mm().map(|d| (MARGIN_MM / d).ceil() as usize);
                 Ok(grid.crop(bounds.grown(margin, &grid.bounds())))
@@ -409,7 +417,13 @@ impl Planner<'_> {
             (K_DOSE_J_PER_GBQ.0, K_DOSE_J_PER_GBQ.1.to_owned())
         } else {
             let k = nuclide.energy_per_activity().j_per_gbq();
-            (k, format!("energy of the electrons and half-life of {}: {}", nuclide.name, nuclide.source))
+            (
+                k,
+                format!(
+                    "energy of the electrons and half-life of {}: {}",
+                    nuclide.name, nuclide.source
+                ),
+            )
         }
     }
 
@@ -484,7 +498,9 @@ impl Planner<'_> {
         let planar = match (&self.inputs.planar, &self.case().planar_roi) {
             (Some(image), Some(roi)) => Some(lung::planar(image, roi)?),
             (Some(_), None) => {
-                warnings.push("planar views are there, but no [planar_roi]: no planar lung shunt".to_owned());
+                warnings.push(
+                    "planar views are there, but no [planar_roi]: no planar lung shunt".to_owned(),
+                );
                 None
             }
             _ => None,
@@ -499,7 +515,13 @@ impl Planner<'_> {
         }
         let wanted = self.options.shunt.clone().or_else(|| entry.shunt.clone());
         let used = wanted.unwrap_or_else(|| {
-            let first = if spect.is_some() { "spect" } else if planar.is_some() { "planar" } else { "stated" };
+            let first = if spect.is_some() {
+                "spect"
+            } else if planar.is_some() {
+                "planar"
+            } else {
+                "stated"
+            };
             first.to_owned()
         });
         let (fraction, sd) = match used.as_str() {
@@ -507,9 +529,8 @@ impl Planner<'_> {
             "planar" => (planar.as_ref().map(|s| s.fraction), doubt::SHUNT_SD_PLANAR),
             "stated" => (entry.stated_fraction, doubt::SHUNT_SD_STATED),
             other => {
-                return Err(self.needs(format!(
-                    "lung shunt by `{other}`, expected spect, planar or stated"
-                )));
+                return Err(self
+                    .needs(format!("lung shunt by `{other}`, expected spect, planar or stated")));
             }
         };
         let fraction = fraction.ok_or_else(|| {
@@ -618,7 +639,8 @@ impl Planner<'_> {
             }
         };
         for (tumour, _) in &perfusion.tumours {
-            let across = 2.0 * (3.0 * tumour.mask.volume().mm3() / (4.0 * std::f64::consts::PI)).cbrt();
+            let across =
+                2.0 * (3.0 * tumour.mask.volume().mm3() / (4.0 * std::f64::consts::PI)).cbrt();
             if across < SMALL_LESION_MM {
                 warnings.push(format!(
                     "{} is {across:.0} mm across, no more than the resolution of the image: its dose is underestimated",
@@ -626,10 +648,11 @@ impl Planner<'_> {
                 ));
             }
         }
+        let on_liver = self.over_the_liver(&per_gbq, &perfusion.territory, &tissue.liver);
         let (compartments, curves) = self.compartments(
             &perfusion,
             tissue,
-            &per_gbq,
+            [&per_gbq, &on_liver],
             activity,
             territory.session,
             sets,
@@ -674,7 +697,23 @@ impl Planner<'_> {
             counts_fraction: perfusion.fraction_of_liver,
             overlap,
         };
-        Ok(SessionWork { session, per_gbq, curves })
+        Ok(SessionWork { session, per_gbq: on_liver, curves })
+    }
+
+    /// Local deposition gives the dose of the territory's own tissue in a voxel. Where the territory
+    /// has a part of the liver in a voxel, the mean over that liver is less by that part.
+    fn over_the_liver(&self, per_gbq: &Image<f32>, territory: &Mask, liver: &Mask) -> Image<f32> {
+        let mut mean = per_gbq.clone();
+        if self.options.engine == EngineChoice::Local {
+            let [nx, ny, _] = mean.grid().size();
+            for (n, part) in territory.voxels() {
+                let whole = liver.at([n % nx, n / nx % ny, n / (nx * ny)]);
+                if whole > part {
+                    mean.data_mut()[n] *= part / whole;
+                }
+            }
+        }
+        mean
     }
 
     fn prescription(
@@ -702,9 +741,9 @@ impl Planner<'_> {
             "partition" => &models.partition,
             "voxel" => &models.voxel,
             other => {
-                return Err(self.needs(format!(
-                    "model `{other}`, expected mird, bsa, partition or voxel"
-                )));
+                return Err(
+                    self.needs(format!("model `{other}`, expected mird, bsa, partition or voxel"))
+                );
             }
         };
         match answer.activity_gbq.filter(|a| *a > 0.0 && a.is_finite()) {
@@ -712,7 +751,8 @@ impl Planner<'_> {
                 Ok(Prescription { model, activity_gbq, bound_by: answer.bound_by.clone() })
             }
             None => Err(self.needs(format!(
-                "the model {model} gives no activity ({}); choose another with --model, or state [[session]] activity_gbq",
+                "the model {model} gives no activity (bound by {}; {}); choose another with --model, or state [[session]] activity_gbq",
+                answer.bound_by,
                 answer.notes.join("; ")
             ))),
         }
@@ -722,7 +762,7 @@ impl Planner<'_> {
         &self,
         perfusion: &Perfusion,
         tissue: &Tissue,
-        per_gbq: &Image<f32>,
+        [per_gbq, on_liver]: [&Image<f32>; 2],
         activity: Activity,
         session: u32,
         sets: &ParameterSets,
@@ -739,7 +779,11 @@ impl Planner<'_> {
             role: "perfused_normal_liver",
             mask: &perfusion.normal,
         });
-        wanted.push(Wanted { name: "perfused volume", role: "perfused", mask: &perfusion.territory });
+        wanted.push(Wanted {
+            name: "perfused volume",
+            role: "perfused",
+            mask: &perfusion.territory,
+        });
         wanted.push(Wanted {
             name: "whole normal liver",
             role: "whole_normal_liver",
@@ -753,7 +797,8 @@ impl Planner<'_> {
         let made: Vec<_> = wanted
             .par_iter()
             .filter_map(|w| {
-                let dvh = Dvh::new(per_gbq, w.mask)?.scaled(activity.gbq());
+                let map = if w.role == "whole_normal_liver" { on_liver } else { per_gbq };
+                let dvh = Dvh::new(map, w.mask)?.scaled(activity.gbq());
                 let curve = DvhCurve {
                     session: Some(session),
                     name: w.name.to_owned(),
@@ -819,7 +864,8 @@ impl Planner<'_> {
                 repair_half_time_h: model.repair_half_time.h(),
                 set: set.id.clone(),
             },
-            eud_gy: eud::geud(dvh.samples().map(|(d, w)| (d.max(1e-6), w)), exponent).map(|d| d.gy()),
+            eud_gy: eud::geud(dvh.samples().map(|(d, w)| (d.max(1e-6), w)), exponent)
+                .map(|d| d.gy()),
             effect,
         })
     }
@@ -889,7 +935,10 @@ impl Planner<'_> {
     ) -> Cumulative {
         let prior = self.case().prior.lung_dose_gy.unwrap_or(0.0);
         let whole = |s: &Session| {
-            s.compartments.iter().find(|c| c.role == "whole_normal_liver").map_or(0.0, |c| c.bed_gy.mean)
+            s.compartments
+                .iter()
+                .find(|c| c.role == "whole_normal_liver")
+                .map_or(0.0, |c| c.bed_gy.mean)
         };
         let mean = |mask: &Mask| Dvh::new(dose, mask).map_or(0.0, |d| d.mean());
         let tumours = tissue.tumours.iter().map(|t| (t.name.clone(), mean(&t.mask)));
@@ -906,8 +955,11 @@ impl Planner<'_> {
 
     fn views(&self, tissue: &Tissue, dose: &Image<f32>) -> Vec<FusedView> {
         let Some(ct) = &self.inputs.ct else { return Vec::new() };
-        let lesions: Vec<(String, [f64; 3])> =
-            tissue.tumours.iter().filter_map(|t| Some((t.name.clone(), centre(&t.mask)?))).collect();
+        let lesions: Vec<(String, [f64; 3])> = tissue
+            .tumours
+            .iter()
+            .filter_map(|t| Some((t.name.clone(), centre(&t.mask)?)))
+            .collect();
         fused::views(&ct.image, dose, &self.inputs.structures, &tissue.liver, &lesions)
     }
 
@@ -1025,9 +1077,19 @@ impl Planner<'_> {
             liver_density_g_per_ml: LIVER_G_PER_ML.0,
             others: vec![
                 constant("half-life", nuclide.half_life.h(), "h", nuclide.source.to_owned()),
-                constant("k of the label", device.k_prescription().j_per_gbq(), "J/GBq", device.k_prescription_source()),
+                constant(
+                    "k of the label",
+                    device.k_prescription().j_per_gbq(),
+                    "J/GBq",
+                    device.k_prescription_source(),
+                ),
                 constant("k of doses", k_dose, "J/GBq", k_source),
-                constant("density of liver and tumour", LIVER_G_PER_ML.0, "g/mL", LIVER_G_PER_ML.1.to_owned()),
+                constant(
+                    "density of liver and tumour",
+                    LIVER_G_PER_ML.0,
+                    "g/mL",
+                    LIVER_G_PER_ML.1.to_owned(),
+                ),
                 budget("relative uncertainty of tumour means", doubt::of_tumour()),
                 budget("relative uncertainty of liver means", doubt::of_liver()),
             ],
@@ -1201,9 +1263,19 @@ impl ModelCase<'_> {
     fn lung_limits(&self, bounds: &mut Bounds) {
         let limit = &self.device.limit;
         let activity = |gy: f64| {
-            activity::for_lung_dose(self.k, Dose::from_gy(gy.max(0.0)), self.lung_shunt, self.lung_mass)
+            activity::for_lung_dose(
+                self.k,
+                Dose::from_gy(gy.max(0.0)),
+                self.lung_shunt,
+                self.lung_mass,
+            )
         };
-        bounds.limit("lung_dose_session", &limit.lung_session_gy, "Gy", activity(limit.lung_session_gy.value));
+        bounds.limit(
+            "lung_dose_session",
+            &limit.lung_session_gy,
+            "Gy",
+            activity(limit.lung_session_gy.value),
+        );
         let left = limit.lung_cumulative_gy.value - self.lung_dose_before_gy;
         bounds.limit("lung_dose_cumulative", &limit.lung_cumulative_gy, "Gy", activity(left));
     }
@@ -1222,7 +1294,8 @@ impl ModelCase<'_> {
         if binding.is_none() {
             notes.push("no goal and no limit".to_owned());
         }
-        let (activity, bound_by) = binding.map_or((None, "nothing".to_owned()), |(a, id)| (Some(a), id));
+        let (activity, bound_by) =
+            binding.map_or((None, "nothing".to_owned()), |(a, id)| (Some(a), id));
         let mut doses_gy = activity.map(doses).unwrap_or_default();
         if let Some(a) = activity {
             doses_gy.insert("lungs".to_owned(), self.lungs_gy(a));
@@ -1247,7 +1320,10 @@ impl ModelCase<'_> {
         self.lung_limits(&mut bounds);
         let mut notes = vec!["tumour and normal liver are not told apart".to_owned()];
         if self.device.goal.perfused_gy.is_none() {
-            notes.push(format!("{} has no goal for the perfused volume; limits alone", self.device.name));
+            notes.push(format!(
+                "{} has no goal for the perfused volume; limits alone",
+                self.device.name
+            ));
         }
         let doses = |a| {
             let dose = mird::dose(k, a, mass, self.lung_shunt);
@@ -1262,7 +1338,8 @@ impl ModelCase<'_> {
         match self.surface_m2 {
             None => notes.push("needs [patient] height_cm and weight_kg".to_owned()),
             Some(surface) => {
-                let tumour: f64 = self.perfusion.tumours.iter().map(|t| t.0.mask.volume().ml()).sum();
+                let tumour: f64 =
+                    self.perfusion.tumours.iter().map(|t| t.0.mask.volume().ml()).sum();
                 let full = bsa::activity(
                     surface,
                     Volume::from_ml(tumour),
@@ -1299,7 +1376,8 @@ impl ModelCase<'_> {
     }
 
     fn partition(&self) -> ModelAnswer {
-        let known: Vec<_> = self.perfusion.tumours.iter().filter_map(|(t, r)| Some((t, (*r)?))).collect();
+        let known: Vec<_> =
+            self.perfusion.tumours.iter().filter_map(|(t, r)| Some((t, (*r)?))).collect();
         let partition = Partition {
             k: self.k,
             lung_shunt: self.lung_shunt,
@@ -1308,7 +1386,12 @@ impl ModelCase<'_> {
         };
         let mut bounds = Bounds::default();
         if let Some(goal) = &self.device.goal.tumour_gy {
-            bounds.goal("tumour_dose", goal, "Gy", partition.for_tumour_dose(Dose::from_gy(goal.value)));
+            bounds.goal(
+                "tumour_dose",
+                goal,
+                "Gy",
+                partition.for_tumour_dose(Dose::from_gy(goal.value)),
+            );
         }
         let limit = &self.device.limit.normal_liver_gy;
         let activity = partition.for_normal_dose(Dose::from_gy(limit.value));
@@ -1326,16 +1409,17 @@ impl ModelCase<'_> {
             notes.push("no tumour in the territory".to_owned());
         }
         if known.len() < self.perfusion.tumours.len() {
-            notes.push("the normal liver has no counts: tumour-to-normal ratios are not known".to_owned());
+            notes.push(
+                "the normal liver has no counts: tumour-to-normal ratios are not known".to_owned(),
+            );
         }
         self.answer(bounds, doses, notes)
     }
 
     fn voxel(&self) -> ModelAnswer {
         let dvh = |mask: &Mask| Dvh::new(self.per_gbq, mask);
-        let for_dose = |gy: f64, per_gbq: f64| {
-            (per_gbq > 0.0).then(|| Activity::from_gbq(gy / per_gbq))
-        };
+        let for_dose =
+            |gy: f64, per_gbq: f64| (per_gbq > 0.0).then(|| Activity::from_gbq(gy / per_gbq));
         let normal = dvh(&self.perfusion.normal).map_or(0.0, |d| d.mean());
         let tumours: Vec<_> = self
             .perfusion
@@ -1362,4 +1446,3 @@ impl ModelCase<'_> {
         self.answer(bounds, doses, vec!["means of the dose map".to_owned()])
     }
 }
-

@@ -7,9 +7,7 @@ use crate::gate::GateRule;
 use crate::pipeline::Options;
 use crate::strict::TomlError;
 use hepatica_regimen::calendar::CalendarError;
-use hepatica_regimen::{
-    Calendar, CycleDay, ProcedureKind, Protocol, ProtocolError, Window,
-};
+use hepatica_regimen::{Calendar, CycleDay, ProcedureKind, Protocol, ProtocolError, Window};
 use jiff::ZonedDateTime;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
@@ -118,9 +116,8 @@ impl Setting {
         let stated = |v: Option<f64>| v.map(Sourced::stated);
         device.goal.perfused_gy = stated(p.perfused_goal_gy).or(device.goal.perfused_gy);
         device.goal.tumour_gy = stated(p.tumour_goal_gy).or(device.goal.tumour_gy);
-        let zone = TimeZone::get(&zone_name).map_err(|_| {
-            wrong("time zone", &zone_name, "an IANA name such as America/New_York")
-        })?;
+        let zone = TimeZone::get(&zone_name)
+            .map_err(|_| wrong("time zone", &zone_name, "an IANA name such as America/New_York"))?;
         let treatment_time = parse_time(&time)
             .ok_or_else(|| wrong("treatment time", &time, "HH:MM, as in 13:00"))?;
         Ok(Self {
@@ -138,8 +135,7 @@ impl Setting {
     /// the last session for any later one.
     #[must_use]
     pub fn windows(&self, n: u32) -> &[Window] {
-        let sessions: Vec<_> =
-            self.protocol.procedures(ProcedureKind::Radioembolization).collect();
+        let sessions: Vec<_> = self.protocol.procedures(ProcedureKind::Radioembolization).collect();
         let index = (n.max(1) as usize - 1).min(sessions.len().saturating_sub(1));
         sessions.get(index).map_or(&[], |p| p.window.as_slice())
     }

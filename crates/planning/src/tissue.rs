@@ -135,9 +135,8 @@ impl Tissue {
             }
         }
         let cold = all(&roles.cold);
-        let union = |list: &[Named]| {
-            list.iter().fold(Mask::empty(grid.clone()), |sum, n| sum.or(&n.mask))
-        };
+        let union =
+            |list: &[Named]| list.iter().fold(Mask::empty(grid.clone()), |sum, n| sum.or(&n.mask));
         let liver = drawn.or(&union(&tumours));
         let cold_union = union(&cold);
         for t in &mut tumours {

@@ -22,10 +22,14 @@ pub struct Part {
 /// Of every dose: what is in the syringe.
 const ASSAY: Part = Part { name: "assay", relative: 0.05, source: "calibrator 3-5 % (facts 9)" };
 /// Of every dose: what stays in the lines.
-const RESIDUAL: Part = Part { name: "residual", relative: 0.02, source: "Hoang, 637 administrations" };
+const RESIDUAL: Part =
+    Part { name: "residual", relative: 0.02, source: "Hoang, 637 administrations" };
 /// Of tumour and liver means: contours.
-const CONTOURS: Part =
-    Part { name: "contours", relative: 0.054, source: "HCC on MRI: mean dose CV 5.4 % between readers" };
+const CONTOURS: Part = Part {
+    name: "contours",
+    relative: 0.054,
+    source: "HCC on MRI: mean dose CV 5.4 % between readers",
+};
 /// Of tumour means: albumin is not spheres.
 const TUMOUR_MISMATCH: Part = Part {
     name: "mapping to treatment, tumour",

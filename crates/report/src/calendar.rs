@@ -17,19 +17,21 @@ pub fn ics(plan: &Plan) -> String {
     let stamp = plan.schedule.c1d1.replace('-', "") + "T000000Z";
     for (n, day) in plan.schedule.days.iter().enumerate() {
         let Ok(date) = day.date.parse::<Date>() else { continue };
-        let session = plan.sessions.iter().find(|s| {
-            s.date == day.date && day.what.starts_with("Radioembolization")
-        });
+        let session = plan
+            .sessions
+            .iter()
+            .find(|s| s.date == day.date && day.what.starts_with("Radioembolization"));
         let mut event = Event::new();
         event.summary(&format!("{} (C{}D{})", day.what, day.cycle, day.cycle_day));
         event.uid(&format!("{n}-{}-{}@hepatica", plan.schedule.c1d1, plan.patient.id));
         event.add_property("DTSTAMP", &stamp);
         event.description(&plan.notice);
-        match session.and_then(|s| s.order.as_ref()).map(|o| o.treatment_instant.parse::<ZonedDateTime>()) {
+        match session
+            .and_then(|s| s.order.as_ref())
+            .map(|o| o.treatment_instant.parse::<ZonedDateTime>())
+        {
             Some(Ok(start)) => {
-                let utc = |z: &ZonedDateTime| {
-                    z.timestamp().strftime("%Y%m%dT%H%M%SZ").to_string()
-                };
+                let utc = |z: &ZonedDateTime| z.timestamp().strftime("%Y%m%dT%H%M%SZ").to_string();
                 let end = start.timestamp().as_second() + 60 * SESSION_MINUTES;
                 event.add_property("DTSTART", &utc(&start));
                 if let Ok(end) = jiff::Timestamp::from_second(end) {

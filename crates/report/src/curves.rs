@@ -76,7 +76,11 @@ pub fn svg(curves: &[DvhCurve]) -> String {
         let _ = write!(
             s,
             r##"<line x1="{left}" x2="{}" y1="{1:.1}" y2="{1:.1}" stroke="#d8d8d8" stroke-width="0.7"/><text x="{2}" y="{3:.1}" text-anchor="end">{4}</text>"##,
-            WIDTH - right, y(part), left - 6.0, y(part) + 4.0, 20 * n
+            WIDTH - right,
+            y(part),
+            left - 6.0,
+            y(part) + 4.0,
+            20 * n
         );
     }
     let mut gy = 0.0;
@@ -84,14 +88,18 @@ pub fn svg(curves: &[DvhCurve]) -> String {
         let _ = write!(
             s,
             r##"<line x1="{0:.1}" x2="{0:.1}" y1="{above}" y2="{1}" stroke="#d8d8d8" stroke-width="0.7"/><text x="{0:.1}" y="{2}" text-anchor="middle">{gy}</text>"##,
-            x(gy), HEIGHT - below, HEIGHT - below + 14.0
+            x(gy),
+            HEIGHT - below,
+            HEIGHT - below + 14.0
         );
         gy += step;
     }
     let _ = write!(
         s,
         r#"<text x="{:.1}" y="{}" text-anchor="middle">Dose (Gy)</text><text transform="translate(12 {:.1}) rotate(-90)" text-anchor="middle">Volume (%)</text>"#,
-        (left + WIDTH - right) / 2.0, HEIGHT - 6.0, (above + HEIGHT - below) / 2.0
+        (left + WIDTH - right) / 2.0,
+        HEIGHT - 6.0,
+        (above + HEIGHT - below) / 2.0
     );
     for (n, c) in curves.iter().enumerate() {
         let (colour, dash) = style(n);
@@ -127,7 +135,11 @@ pub fn csv(curves: &[DvhCurve]) -> String {
 /// A field with quotes where it needs them (RFC 4180). A first character that a spreadsheet would
 /// take for a formula is kept from being one.
 fn quoted(field: &str) -> String {
-    let guarded = if field.starts_with(['=', '+', '-', '@']) { format!("'{field}") } else { field.to_owned() };
+    let guarded = if field.starts_with(['=', '+', '-', '@']) {
+        format!("'{field}")
+    } else {
+        field.to_owned()
+    };
     if guarded.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", guarded.replace('"', "\"\""))
     } else {

@@ -6,7 +6,7 @@ use hepatica_planning::views::FusedView;
 /// Window of the CT: what is black and what is white, in HU.
 const WINDOW_HU: [f64; 2] = [-140.0, 260.0];
 /// Picture pixels for each pixel of the view.
-const ZOOM: usize = 3;
+const ZOOM: usize = 2;
 /// Dose below this part of the top is not coloured.
 const FAINT: f64 = 0.04;
 /// How much of the CT the colour hides at most.
@@ -36,7 +36,13 @@ pub fn top_dose(views: &[FusedView]) -> f64 {
     let n = ((doses.len() - 1) as f64 * TOP) as usize;
     let (_, top, _) = doses.select_nth_unstable_by(n, f32::total_cmp);
     let top = f64::from(*top);
-    let step = if top > 200.0 { 50.0 } else if top > 50.0 { 20.0 } else { 5.0 };
+    let step = if top > 200.0 {
+        50.0
+    } else if top > 50.0 {
+        20.0
+    } else {
+        5.0
+    };
     (top / step).ceil().max(1.0) * step
 }
 
@@ -59,9 +65,7 @@ fn colour(part: f64) -> [f64; 3] {
     let x = part.clamp(0.0, 1.0) * (COLOURS.len() - 1) as f64;
     let n = (x as usize).min(COLOURS.len() - 2);
     let f = x - n as f64;
-    std::array::from_fn(|c| {
-        f64::from(COLOURS[n][c]) * (1.0 - f) + f64::from(COLOURS[n + 1][c]) * f
-    })
+    std::array::from_fn(|c| f64::from(COLOURS[n][c]) * (1.0 - f) + f64::from(COLOURS[n + 1][c]) * f)
 }
 
 /// A view as PNG.
@@ -153,7 +157,11 @@ impl Canvas {
                     let (px, py) = (x as f64 - ax, y as f64 - ay);
                     let (dx, dy) = (bx - ax, by - ay);
                     let along = dx * dx + dy * dy;
-                    let t = if along > 0.0 { ((px * dx + py * dy) / along).clamp(0.0, 1.0) } else { 0.0 };
+                    let t = if along > 0.0 {
+                        ((px * dx + py * dy) / along).clamp(0.0, 1.0)
+                    } else {
+                        0.0
+                    };
                     let distance = (px - t * dx).hypot(py - t * dy);
                     let cover = (width / 2.0 + 0.5 - distance).clamp(0.0, 1.0);
                     if cover > 0.0 {

@@ -65,7 +65,8 @@ impl Report<'_> {
     pub fn pdf(&self) -> Result<Vec<u8>, ReportError> {
         let mut files = self.pictures()?;
         files.insert("data.json".to_owned(), serde_json::to_vec(&self.data())?);
-        World::new(REPORT, files).pdf(&format!("hepatica {} {}", self.plan.patient.id, self.plan.schedule.c1d1))
+        World::new(REPORT, files)
+            .pdf(&format!("hepatica {} {}", self.plan.patient.id, self.plan.schedule.c1d1))
     }
 
     /// The figures as PNG: name and bytes.

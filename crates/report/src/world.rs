@@ -83,9 +83,8 @@ impl World {
             .iter()
             .enumerate()
             .map(|(n, page)| {
-                typst_render::render(page, &options).encode_png().map_err(|e| ReportError::Picture {
-                    name: format!("page {}", n + 1),
-                    why: e.to_string(),
+                typst_render::render(page, &options).encode_png().map_err(|e| {
+                    ReportError::Picture { name: format!("page {}", n + 1), why: e.to_string() }
                 })
             })
             .collect()

@@ -5,8 +5,8 @@ use crate::output::OutputFolder;
 use crate::progress::Progress;
 use crate::term;
 use clap::ValueHint;
-use hepatica_imaging::dicom::write::rtdose::{self, DoseInfo, DoseType};
 use hepatica_imaging::dicom::write::Context;
+use hepatica_imaging::dicom::write::rtdose::{self, DoseInfo, DoseType};
 use hepatica_imaging::nifti;
 use hepatica_planning::plan::{Explanation, Plan};
 use hepatica_planning::{Options, Planned, Status, plan_case};
@@ -125,10 +125,9 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
     let progress = Progress::new(args.quiet);
     // An output that cannot be written is said before the work, not after it.
     let folder = args.out.as_deref().map(begin).transpose()?;
-    let planned =
-        plan_case(&args.case, &args.choices.options(), &|what, done| {
-            progress.at(what, COMPUTED * done);
-        })?;
+    let planned = plan_case(&args.case, &args.choices.options(), &|what, done| {
+        progress.at(what, COMPUTED * done);
+    })?;
     let place = folder.map(|folder| write_all(folder, &planned, &progress)).transpose()?;
     drop(progress);
     if let Some(measure) = &args.explain {
@@ -247,7 +246,9 @@ fn explain(plan: &Plan, measure: &str) -> Result<bool, CommandError> {
     anstream::println!("  {formula}");
     let rows: Vec<_> = inputs
         .iter()
-        .map(|i| vec![i.name.clone(), format!("= {} {}", number(i.value), i.unit), i.source.clone()])
+        .map(|i| {
+            vec![i.name.clone(), format!("= {} {}", number(i.value), i.unit), i.source.clone()]
+        })
         .collect();
     for line in term::table(&rows) {
         anstream::println!("    {line}");
@@ -299,7 +300,12 @@ pub fn summarise(plan: &Plan) {
     for s in &plan.sessions {
         let order = s.order.as_ref().map_or("no vial serves".to_owned(), |o| {
             let p = &o.proposed;
-            format!("{} x {} GBq, calibrated {}", p.vials, p.vial_gbq, short(&p.calibration_instant))
+            format!(
+                "{} x {} GBq, calibrated {}",
+                p.vials,
+                p.vial_gbq,
+                short(&p.calibration_instant)
+            )
         });
         rows.push(vec![
             s.id.to_string(),

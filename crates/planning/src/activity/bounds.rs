@@ -20,7 +20,14 @@ impl Bounds {
         self.add(id, "goal", value, unit, activity);
     }
 
-    fn add(&mut self, id: &str, kind: &str, value: &Sourced, unit: &str, activity: Option<Activity>) {
+    fn add(
+        &mut self,
+        id: &str,
+        kind: &str,
+        value: &Sourced,
+        unit: &str,
+        activity: Option<Activity>,
+    ) {
         if let Some(activity) = activity {
             self.0.push(Bound {
                 id: id.to_owned(),

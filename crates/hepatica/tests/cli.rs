@@ -1,0 +1,523 @@
+//! The program as a person runs it: what it prints, what it writes, how it ends.
+
+use assert_cmd::Command;
+use hepatica_imaging::dicom::write::{Context, ct};
+use hepatica_imaging::{Grid, Image};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use tempfile::TempDir;
+
+/// The small phantom, made once for all tests of this file.
+fn phantom() -> &'static Path {
+    static CASE: OnceLock<TempDir> = OnceLock::new();
+    CASE.get_or_init(|| {
+        let home = tempfile::tempdir().expect("a folder");
+        hepatica()
+            .args(["phantom", "--size", "small", "--quiet"])
+            .arg(home.path().join("case"))
+            .assert()
+            .success();
+        home
+    })
+    .path()
+}
+
+fn hepatica() -> Command {
+    Command::cargo_bin("hepatica").expect("the program is built")
+}
+
+/// A copy of the phantom's case, to be spoiled.
+fn case() -> (TempDir, PathBuf) {
+    let home = tempfile::tempdir().expect("a folder");
+    let to = home.path().join("case");
+    copy(&phantom().join("case"), &to);
+    (home, to)
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}
+
+fn edit(case: &Path, from: &str, to: &str) {
+    let path = case.join("case.toml");
+    let text = fs::read_to_string(&path).expect("case.toml");
+    assert!(text.contains(from), "{from}");
+    fs::write(&path, text.replacen(from, to, 1)).expect("case.toml");
+}
+
+/// Runs a plan that must end with an error: its sentence. Nothing may be left behind.
+fn refused(case: &Path, more: &[&str]) -> String {
+    let home = tempfile::tempdir().expect("a folder");
+    let out = home.path().join("out");
+    let run =
+        hepatica().arg("plan").arg(case).arg("--out").arg(&out).args(more).output().expect("runs");
+    assert_eq!(run.status.code(), Some(1), "{}", String::from_utf8_lossy(&run.stderr));
+    assert_eq!(
+        fs::read_dir(home.path()).expect("a folder").count(),
+        0,
+        "something was left behind"
+    );
+    let text = String::from_utf8(run.stderr).expect("UTF-8");
+    assert!(text.starts_with("error: ") && text.trim_end().lines().count() == 1, "{text}");
+    assert!(!text.contains("panicked"), "{text}");
+    text
+}
+
+fn plan_json(case: &Path, more: &[&str]) -> (Option<i32>, Value) {
+    let run = hepatica().arg("plan").arg(case).arg("--json").args(more).output().expect("runs");
+    let error = String::from_utf8_lossy(&run.stderr).into_owned();
+    let plan = serde_json::from_slice(&run.stdout).unwrap_or_else(|e| panic!("{e}: {error}"));
+    (run.status.code(), plan)
+}
+
+// ---- the main job ------------------------------------------------------------------------------
+
+#[test]
+fn a_plan_is_written_whole_and_follows_its_schema() {
+    let home = tempfile::tempdir().expect("a folder");
+    let out = home.path().join("out");
+    let case = phantom().join("case");
+    let run = hepatica().arg("plan").arg(&case).arg("--out").arg(&out).output().expect("runs");
+    assert_eq!(run.status.code(), Some(0), "{}", String::from_utf8_lossy(&run.stdout));
+    for name in [
+        "plan.json",
+        "report.pdf",
+        "dose.dcm",
+        "dose_per_gbq.nii.gz",
+        "dvh.csv",
+        "calendar.ics",
+        "figures/dvh.png",
+        "figures/dose_T1.png",
+    ] {
+        assert!(out.join(name).metadata().is_ok_and(|m| m.len() > 100), "{name}");
+    }
+    assert!(fs::read(out.join("report.pdf")).expect("a file").starts_with(b"%PDF"));
+    let text = fs::read_to_string(out.join("plan.json")).expect("a file");
+    let plan: Value = serde_json::from_str(&text).expect("JSON");
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema/plan.schema.json");
+    let schema: Value =
+        serde_json::from_str(&fs::read_to_string(schema).expect("published")).expect("JSON");
+    jsonschema::validate(&schema, &plan).expect("follows the schema");
+    assert_eq!(plan["sessions"][0]["date"], "2027-01-05");
+    assert_eq!(plan["sessions"][1]["date"], "2027-02-02");
+    assert_eq!(plan["sessions"][1]["alternatives"][0]["date"], "2027-03-02");
+    assert_eq!(plan["inputs"].as_array().map(Vec::len), Some(5));
+
+    // Again into the same folder: the same bytes. With other numbers of threads, too.
+    let first = fs::read(out.join("report.pdf")).expect("a file");
+    for threads in ["1", "7"] {
+        hepatica()
+            .env("RAYON_NUM_THREADS", threads)
+            .arg("plan")
+            .arg(&case)
+            .arg("--out")
+            .arg(&out)
+            .arg("--quiet")
+            .assert()
+            .success();
+        assert_eq!(
+            fs::read_to_string(out.join("plan.json")).expect("a file"),
+            text,
+            "{threads} threads"
+        );
+        assert!(fs::read(out.join("report.pdf")).expect("a file") == first, "{threads} threads");
+    }
+}
+
+#[test]
+fn what_is_true_of_the_phantom_is_recovered() {
+    let (_, plan) = plan_json(&phantom().join("case"), &["--model", "mird"]);
+    let truth: toml::Table = fs::read_to_string(phantom().join("case/truth.toml"))
+        .expect("a file")
+        .parse()
+        .expect("TOML");
+    let number = |v: &toml::Value| v.as_float().expect("a number");
+    let found = |v: &Value| v.as_f64().expect("a number");
+    let near = |what: &str, found: f64, truth: f64, low: f64, high: f64| {
+        let ratio = found / truth;
+        println!("{what:<28} {found:>9.3} truth {truth:>9.3} ratio {ratio:.3}");
+        assert!((low..=high).contains(&ratio), "{what}: {found} truth {truth}");
+    };
+    near(
+        "SPECT lung shunt",
+        found(&plan["lung_shunt"]["spect"]["fraction"]),
+        number(&truth["lung_shunt"]),
+        0.9,
+        1.15,
+    );
+    // Planar views are biased high: the liver is attenuated more than the lungs.
+    near(
+        "planar lung shunt",
+        found(&plan["lung_shunt"]["planar"]["fraction"]),
+        number(&truth["lung_shunt"]),
+        1.2,
+        2.5,
+    );
+    near(
+        "lung mass",
+        found(&plan["lung_shunt"]["lung_mass_kg"]),
+        number(&truth["lung_mass_kg"]),
+        0.95,
+        1.06,
+    );
+    near(
+        "liver volume",
+        found(&plan["liver"]["volume_ml"]),
+        number(&truth["liver_ml"]),
+        0.98,
+        1.02,
+    );
+    // Blur carries activity out of tumours into normal liver: the smaller, the more.
+    for (n, t) in truth["tumours"].as_array().expect("a list").iter().enumerate() {
+        let name = t["name"].as_str().expect("a name");
+        let session = if n < 4 { 0 } else { 1 };
+        let session = &plan["sessions"][session];
+        let gbq = found(&session["prescription"]["activity_gbq"]);
+        let list = session["compartments"].as_array().expect("a list");
+        let c = list.iter().find(|c| c["name"] == name).expect("a compartment");
+        let ml = number(&t["volume_ml"]);
+        let low = if ml > 50.0 {
+            0.75
+        } else if ml > 15.0 {
+            0.55
+        } else {
+            0.35
+        };
+        near(
+            &format!("{name} dose ({ml:.0} mL)"),
+            found(&c["dose_gy"]["mean"]) / gbq,
+            number(&t["gy_per_gbq"]),
+            low,
+            1.05,
+        );
+        let lesion = plan["liver"]["tumours"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .find(|l| l["name"] == name)
+            .expect("a lesion");
+        near(
+            &format!("{name} tumour to normal"),
+            found(&lesion["tumour_to_normal"]),
+            number(&t["tumour_to_normal"]),
+            low * 0.75,
+            1.1,
+        );
+    }
+    for (n, z) in truth["territories"].as_array().expect("a list").iter().enumerate() {
+        let session = &plan["sessions"][n];
+        let gbq = found(&session["prescription"]["activity_gbq"]);
+        let list = session["compartments"].as_array().expect("a list");
+        let dose = |role: &str| {
+            let c = list.iter().find(|c| c["role"] == role).expect("a compartment");
+            found(&c["dose_gy"]["mean"]) / gbq
+        };
+        near("perfused dose", dose("perfused"), number(&z["perfused_gy_per_gbq"]), 0.97, 1.03);
+        near(
+            "perfused normal liver dose",
+            dose("perfused_normal_liver"),
+            number(&z["normal_gy_per_gbq"]),
+            1.0,
+            1.3,
+        );
+        near(
+            "share of the liver's counts",
+            found(&session["counts_fraction"]),
+            number(&z["fraction_of_liver"]),
+            0.93,
+            1.07,
+        );
+    }
+}
+
+#[test]
+fn engines_grids_and_devices_agree_where_they_should() {
+    let case = phantom().join("case");
+    let mean = |plan: &Value, role: &str| {
+        let list = plan["sessions"][0]["compartments"].as_array().expect("a list").clone();
+        let c = list.into_iter().find(|c| c["role"] == role).expect("a compartment");
+        c["dose_gy"]["mean"].as_f64().expect("a number")
+    };
+    let (_, local) = plan_json(&case, &["--model", "mird"]);
+    let (_, kernel) = plan_json(&case, &["--model", "mird", "--engine", "kernel"]);
+    let (_, fine) = plan_json(&case, &["--model", "mird", "--grid", "ct"]);
+    for other in [&kernel, &fine] {
+        let ratio = mean(other, "perfused") / mean(&local, "perfused");
+        assert!((0.9..1.05).contains(&ratio), "{ratio}");
+    }
+    assert_eq!(kernel["method"]["engine"], "kernel");
+    let (code, resin) = plan_json(&case, &["--device", "resin", "--model", "bsa"]);
+    assert_eq!(code, Some(0));
+    assert_eq!(resin["gates"][0]["status"], "overridden");
+}
+
+#[test]
+fn a_number_explains_itself() {
+    let run = hepatica()
+        .arg("plan")
+        .arg(phantom().join("case"))
+        .args(["--explain", "lung_dose"])
+        .output()
+        .expect("runs");
+    let text = String::from_utf8(run.stdout).expect("UTF-8");
+    for part in ["D = k A L / M", "49.67", "J/GBq", "source:"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let run = hepatica()
+        .arg("plan")
+        .arg(phantom().join("case"))
+        .args(["--explain", "lung_dosis"])
+        .output()
+        .expect("runs");
+    assert_eq!(run.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&run.stderr).contains("there are: activity"));
+}
+
+#[test]
+fn inspect_says_what_a_folder_holds() {
+    let run = hepatica().arg("inspect").arg(phantom().join("case")).output().expect("runs");
+    let text = String::from_utf8(run.stdout).expect("UTF-8");
+    for part in ["CT", "SPECT", "planar", "RTSTRUCT", "PHANTOM", "128 x 128 x 80"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains('\u{1b}'), "no colours in a pipe");
+}
+
+#[test]
+fn help_has_examples_and_completions_complete() {
+    for command in ["plan", "inspect", "phantom", "demo", "completions"] {
+        let run = hepatica().args([command, "--help"]).output().expect("runs");
+        assert!(
+            run.status.success() && String::from_utf8_lossy(&run.stdout).contains("Examples:"),
+            "{command}"
+        );
+    }
+    let run = hepatica().args(["completions", "bash"]).output().expect("runs");
+    assert!(String::from_utf8_lossy(&run.stdout).contains("--explain"));
+    assert_eq!(hepatica().arg("plam").output().expect("runs").status.code(), Some(1));
+}
+
+// ---- gates -------------------------------------------------------------------------------------
+
+#[test]
+fn a_shunt_above_the_limit_is_planned_and_fails_the_gate() {
+    let (_home, case) = case();
+    edit(&case, "shunt = \"spect\"", "shunt = \"stated\"\nstated_fraction = 0.24");
+    let (code, plan) = plan_json(&case, &[]);
+    assert_eq!((code, &plan["decision"]["status"]), (Some(2), &Value::from("fail")));
+}
+
+#[test]
+fn an_unknown_extrahepatic_deposition_holds_the_gate() {
+    let (_home, case) = case();
+    edit(&case, "status = \"none\"", "status = \"unknown\"");
+    let (code, plan) = plan_json(&case, &[]);
+    assert_eq!((code, &plan["decision"]["status"]), (Some(2), &Value::from("hold")));
+}
+
+#[test]
+fn an_activity_larger_than_any_vial_is_said() {
+    let (_home, case) = case();
+    edit(
+        &case,
+        "[prescription]",
+        "[[session]]\nid = 1\nactivity_gbq = 60\n\n[[session]]\nid = 2\nactivity_gbq = 1\n\n[prescription]",
+    );
+    let (code, plan) = plan_json(&case, &[]);
+    assert_eq!(code, Some(2));
+    assert!(plan["sessions"][0]["order"].is_null());
+    assert!(plan["warnings"].to_string().contains("more than any vials"));
+}
+
+// ---- bad input ---------------------------------------------------------------------------------
+
+#[test]
+fn no_dicom_at_all_and_a_zip_of_nothing() {
+    let home = tempfile::tempdir().expect("a folder");
+    let args = [
+        "--device",
+        "glass",
+        "--c1d1",
+        "2026-12-02",
+        "--protocol",
+        "captemy90",
+        "--time-zone",
+        "UTC",
+        "--treatment-time",
+        "12:00",
+    ];
+    assert!(refused(home.path(), &args).contains("an empty folder, expected DICOM or NIfTI"));
+    fs::write(home.path().join("x.zip"), b"PK\x05\x06").expect("a file");
+    assert!(refused(home.path(), &args).contains("zip archive"));
+    assert!(refused(Path::new("/nowhere/at/all"), &[]).contains("no folder found"));
+    // What nobody said is asked for by name, all at once.
+    let asked = refused(home.path(), &[]);
+    assert!(asked.contains("--c1d1") && asked.contains("--device"), "{asked}");
+}
+
+#[test]
+fn a_truncated_file_and_a_missing_slice() {
+    let (_home, case) = case();
+    let slice = case.join("ct/ct0040.dcm");
+    let bytes = fs::read(&slice).expect("a file");
+    fs::write(&slice, &bytes[..bytes.len() / 2]).expect("a file");
+    let error = refused(&case, &[]);
+    assert!(error.contains("cut off") && error.contains("ct0040.dcm"), "{error}");
+    fs::remove_file(&slice).expect("removed");
+    let error = refused(&case, &[]);
+    assert!(error.contains("1 slice(s) missing between ct0039.dcm and ct0041.dcm"), "{error}");
+}
+
+#[test]
+fn two_patients_in_a_folder() {
+    let (_home, case) = case();
+    let grid = Grid::axial([8, 8, 4], [2.0; 3], [0.0; 3]).expect("valid");
+    let patient =
+        hepatica_imaging::dicom::Patient { id: Some("OTHER".into()), ..Default::default() };
+    let at = jiff::civil::date(2026, 1, 1).at(8, 0, 0, 0);
+    let context = Context::new("other", patient, at, "");
+    let folder = case.join("ct2");
+    fs::create_dir(&folder).expect("a folder");
+    ct::series(&folder, &Image::filled(grid, 0_i16), "CT", &context).expect("written");
+    // The other CT is in another frame of reference, so it is not taken; named, it is refused.
+    edit(&case, "[structures]", "[images]\nct = \"ct2\"\nassume_aligned = true\n\n[structures]");
+    let error = refused(&case, &[]);
+    assert!(error.contains("files of 2 patients (OTHER, PHANTOM)"), "{error}");
+}
+
+#[test]
+fn another_frame_of_reference_is_refused_unless_someone_says_otherwise() {
+    let (_home, case) = case();
+    let series = hepatica_imaging::dicom::ct::read(
+        &sorted(&case.join("ct")),
+        hepatica_imaging::SpacingPolicy::Refuse,
+    )
+    .expect("a CT");
+    fs::remove_dir_all(case.join("ct")).expect("removed");
+    fs::create_dir(case.join("ct")).expect("a folder");
+    let at = jiff::civil::date(2026, 1, 1).at(8, 0, 0, 0);
+    let context = Context::new("another frame", series.patient.clone(), at, "");
+    ct::series(&case.join("ct"), &series.image, "CT", &context).expect("written");
+    let error = refused(&case, &[]);
+    assert!(error.contains("frame of reference") && error.contains("--assume-aligned"), "{error}");
+    let (code, plan) = plan_json(&case, &["--assume-aligned"]);
+    assert_eq!(code, Some(0));
+    assert!(plan["warnings"].to_string().contains("because the user says so"));
+}
+
+fn sorted(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> =
+        fs::read_dir(folder).expect("a folder").map(|e| e.expect("an entry").path()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn structures_that_cannot_be() {
+    let (_home, case) = case();
+    edit(&case, "[structures]", "[structures]\nliver = \"Leber\"");
+    let error = refused(&case, &[]);
+    assert!(error.contains("`Leber`") && error.contains("`Liver`"), "{error}");
+    edit(&case, "liver = \"Leber\"", "tumours = [\"Spleen\"]");
+    let error = refused(&case, &[]);
+    assert!(error.contains("`Spleen` lies outside the liver"), "{error}");
+    edit(&case, "tumours = [\"Spleen\"]", "liver = \"Kidney_L\"\ntumours = []");
+    let error = refused(&case, &[]);
+    assert!(error.contains("has no liver in it") || error.contains("no counts"), "{error}");
+}
+
+#[test]
+fn no_counts_in_the_liver_and_values_that_are_none() {
+    let (_home, case) = case();
+    let emission = hepatica_imaging::read_emission(&[case.join("spect/spect.dcm")]).expect("SPECT");
+    let write = |value: f32| {
+        let image = emission.image.map(|_| value);
+        hepatica_imaging::nifti::write(&case.join("spect.nii.gz"), &[&image], "").expect("written");
+    };
+    edit(&case, "[structures]", "[images]\nspect = \"spect.nii.gz\"\n\n[structures]");
+    write(0.0);
+    let error = refused(&case, &["--shunt", "planar"]);
+    assert!(error.contains("no counts in the liver"), "{error}");
+    write(f32::NAN);
+    let error = refused(&case, &["--shunt", "planar"]);
+    assert!(error.contains("not finite"), "{error}");
+}
+
+#[test]
+fn slips_in_the_case_file() {
+    let (_home, case) = case();
+    edit(&case, "weight_kg = 74", "wieght_kg = 74");
+    assert!(refused(&case, &[]).contains("unknown key `wieght_kg`; did you mean `weight_kg`?"));
+    edit(&case, "wieght_kg = 74", "weight_kg = 0");
+    assert!(refused(&case, &[]).contains("patient.weight_kg = 0, expected 25 to 350 kg"));
+    edit(&case, "weight_kg = 0", "weight_kg = 74");
+    assert!(
+        refused(&case, &["--c1d1", "02.12.2026"]).contains("expected a date written YYYY-MM-DD")
+    );
+    assert!(refused(&case, &["--device", "plastic"]).contains("there are: glass, resin, holmium"));
+    edit(&case, "structure = \"Territory_left\"", "structure = \"Territory_left\"\n#");
+    edit(&case, "[structures]", "[images]\nct = \"../../..\"\n\n[structures]");
+    assert!(refused(&case, &[]).contains("inside the case folder"));
+}
+
+#[test]
+fn an_output_that_cannot_be_written_and_one_that_is_someone_elses() {
+    let home = tempfile::tempdir().expect("a folder");
+    let file = home.path().join("file");
+    fs::write(&file, "mine").expect("a file");
+    let run = |out: &Path| {
+        let run = hepatica()
+            .arg("plan")
+            .arg(phantom().join("case"))
+            .arg("--out")
+            .arg(out)
+            .output()
+            .expect("runs");
+        assert_eq!(run.status.code(), Some(1));
+        String::from_utf8_lossy(&run.stderr).into_owned()
+    };
+    assert!(run(&file).contains("is a file"));
+    assert!(run(&file.join("below")).contains("cannot be written"));
+    assert!(run(home.path()).contains("which hepatica did not write there"));
+    assert_eq!(fs::read_to_string(&file).expect("a file"), "mine");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_leaves_nothing_behind() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("hepatica"))
+        .arg("plan")
+        .arg(phantom().join("case"))
+        .arg("--out")
+        .arg(home.path().join("out"))
+        .arg("--quiet")
+        .spawn()
+        .expect("runs");
+    // As soon as it has begun to write.
+    for _ in 0..2000 {
+        if fs::read_dir(home.path()).expect("a folder").count() > 0 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    std::process::Command::new("kill")
+        .arg("-INT")
+        .arg(child.id().to_string())
+        .status()
+        .expect("kill");
+    let code = child.wait().expect("ends").code();
+    assert_eq!(code, Some(130));
+    assert_eq!(fs::read_dir(home.path()).expect("a folder").count(), 0);
+}
