@@ -1,0 +1,47 @@
+//! The dosimetry vectors on constants, decay and stopping power.
+
+use hepatica_physics::nuclide::{decay_factor, energy_per_activity};
+use hepatica_physics::spectrum::y90_shape;
+use hepatica_physics::{Energy, TimeSpan, stopping};
+use hepatica_vectors::Suite;
+
+/// Betas per MeV at an energy, for an endpoint: the shape over its integral.
+fn spectrum(t_mev: f64, endpoint_mev: f64) -> f64 {
+    let steps = 4000;
+    let width = endpoint_mev / f64::from(steps);
+    let sum: f64 =
+        (0..steps).map(|n| y90_shape((f64::from(n) + 0.5) * width, endpoint_mev)).sum();
+    y90_shape(t_mev, endpoint_mev) / (sum * width)
+}
+
+#[test]
+fn physics_vectors() {
+    Suite::new("dosimetry.toml")
+        .group("constants", |v| {
+            if v.has("q_mev") {
+                return Ok(spectrum(v.number("e_mev")?, v.number("q_mev")?).into());
+            }
+            let energy = Energy::from_mev(v.number("mean_energy_mev")?);
+            let half_life = TimeSpan::from_h(v.number("half_life_h")?);
+            Ok(energy_per_activity(energy, half_life).j_per_gbq().into())
+        })
+        .group("decay", |v| {
+            let hours = |key: &str| v.number(key).map(TimeSpan::from_h);
+            Ok(decay_factor(hours("half_life_h")?, hours("dt_h")?).into())
+        })
+        .group("stopping", |v| {
+            if v.number("i_ev")? != stopping::WATER.i_ev {
+                return Err("the program knows the stopping power of water alone".to_owned());
+            }
+            let each = v.numbers("t_mev")?.into_iter().map(|t| stopping::WATER.collision(t));
+            Ok(each.collect::<Vec<_>>().into())
+        })
+        .listed_miss(|v| {
+            (v.group == "stopping").then(|| "kernels are water's, scaled by density; other media come with the Monte Carlo".to_owned())
+        })
+        .elsewhere(&["activity", "lung", "product", "ct", "uncertainty"], "planning's vector test")
+        .elsewhere(&["bio"], "biology's vector test")
+        .elsewhere(&["dvh", "dpk", "vsv", "pvc", "interface", "mc_gate"], "dosimetry's vector test")
+        .not_concerned("mc", "belongs to the Monte Carlo engine")
+        .run();
+}
