@@ -9,6 +9,7 @@
 //! | [`point_kernel`] | energy by distance from a decay |
 //! | [`voxel_kernel`] | energy from voxel to voxel, for voxels of any size |
 //! | [`convolution`] | the activity spread by a voxel kernel |
+//! | [`partial_volume`] | how much of a ball's activity an image leaves inside it |
 //! | [`dvh`] | dose-volume histograms and the measures read from them |
 //!
 //! Dose is linear in activity: a map is made once, per GBq administered, and scaled.
@@ -18,6 +19,7 @@ pub mod convolution;
 pub mod dvh;
 pub mod engine;
 pub mod local;
+pub mod partial_volume;
 pub mod point_kernel;
 pub mod transport;
 pub mod voxel_kernel;

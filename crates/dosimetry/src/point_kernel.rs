@@ -4,6 +4,7 @@
 //! `cargo run --release -p hepatica-dosimetry --example point_kernel`.
 
 use crate::transport;
+use hepatica_physics::Energy;
 
 const TABLE: &str = include_str!("../data/point_kernel_y90_water.csv");
 
@@ -13,6 +14,8 @@ const TABLE: &str = include_str!("../data/point_kernel_y90_water.csv");
 pub struct PointKernel {
     /// Fraction of the energy in each shell.
     fractions: Vec<f64>,
+    /// Energy of all shells in MeV a beta.
+    energy_mev: f64,
 }
 
 impl PointKernel {
@@ -32,7 +35,13 @@ impl PointKernel {
     #[must_use]
     pub fn normalised(energies: Vec<f64>) -> Self {
         let sum: f64 = energies.iter().sum();
-        Self { fractions: energies.into_iter().map(|e| e / sum).collect() }
+        Self { fractions: energies.into_iter().map(|e| e / sum).collect(), energy_mev: sum }
+    }
+
+    /// Energy that stays within reach, per beta; the rest leaves as bremsstrahlung.
+    #[must_use]
+    pub fn energy(&self) -> Energy {
+        Energy::from_mev(self.energy_mev)
     }
 
     /// Middle of every shell in mm of unit density, and its fraction of the energy.

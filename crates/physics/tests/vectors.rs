@@ -9,8 +9,7 @@ use hepatica_vectors::Suite;
 fn spectrum(t_mev: f64, endpoint_mev: f64) -> f64 {
     let steps = 4000;
     let width = endpoint_mev / f64::from(steps);
-    let sum: f64 =
-        (0..steps).map(|n| y90_shape((f64::from(n) + 0.5) * width, endpoint_mev)).sum();
+    let sum: f64 = (0..steps).map(|n| y90_shape((f64::from(n) + 0.5) * width, endpoint_mev)).sum();
     y90_shape(t_mev, endpoint_mev) / (sum * width)
 }
 
@@ -37,7 +36,10 @@ fn physics_vectors() {
             Ok(each.collect::<Vec<_>>().into())
         })
         .listed_miss(|v| {
-            (v.group == "stopping").then(|| "kernels are water's, scaled by density; other media come with the Monte Carlo".to_owned())
+            (v.group == "stopping").then(|| {
+                "kernels are water's, scaled by density; other media come with the Monte Carlo"
+                    .to_owned()
+            })
         })
         .elsewhere(&["activity", "lung", "product", "ct", "uncertainty"], "planning's vector test")
         .elsewhere(&["bio"], "biology's vector test")

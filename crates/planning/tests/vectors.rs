@@ -20,7 +20,9 @@ fn activity(v: &Vector) -> Result<Answer, String> {
             bsa::body_surface_m2(Length::from_cm(v.number("height_cm")?), kg("weight_kg")?);
         let liver = Volume::from_ml(v.number("whole_liver_ml")?);
         let a = bsa::activity(surface, Volume::from_ml(v.number("tumour_ml")?), liver, liver);
-        return Ok(Answer::table([("bsa_m2", surface), ("activity_gbq", a.gbq())].map(|(n, x)| (n, Answer::from(x)))));
+        return Ok(Answer::table(
+            [("bsa_m2", surface), ("activity_gbq", a.gbq())].map(|(n, x)| (n, Answer::from(x))),
+        ));
     }
     if v.has("m_normal_kg") {
         let single = v.has("tnr") && v.has("m_tumour_kg");
@@ -56,7 +58,9 @@ fn activity(v: &Vector) -> Result<Answer, String> {
     let residual = if v.has("residual_fraction") { v.number("residual_fraction")? } else { 0.0 };
     if v.has("activity_gbq") {
         let in_patient = Activity::from_gbq(v.number("activity_gbq")?) * (1.0 - residual);
-        return Ok(activity::lung_dose(k(v)?, in_patient, v.number("lsf")?, kg("lung_mass_kg")?).gy().into());
+        return Ok(activity::lung_dose(k(v)?, in_patient, v.number("lsf")?, kg("lung_mass_kg")?)
+            .gy()
+            .into());
     }
     let mass = if v.has("mass_kg") {
         kg("mass_kg")?
@@ -96,8 +100,11 @@ fn planning_vectors() {
         .group("ct", |v| Ok(material::density_from_hu(v.number("hu")?).g_per_ml().into()))
         .group("uncertainty", |v| {
             let mm = |key: &str| v.number(key).map(Length::from_mm);
-            let (u, relative) = uncertainty::of_volume(mm("diameter_mm")?, mm("voxel_mm")?, mm("fwhm_mm")?);
-            Ok(Answer::table([("u_d", u.mm()), ("u_v_rel", relative)].map(|(n, x)| (n, Answer::from(x)))))
+            let (u, relative) =
+                uncertainty::of_volume(mm("diameter_mm")?, mm("voxel_mm")?, mm("fwhm_mm")?);
+            Ok(Answer::table(
+                [("u_d", u.mm()), ("u_v_rel", relative)].map(|(n, x)| (n, Answer::from(x))),
+            ))
         })
         .elsewhere(&["constants", "decay", "stopping"], "the vector test of physics")
         .elsewhere(&["bio"], "the vector test of biology")
