@@ -86,7 +86,7 @@ def curves(path):
     with open(path, newline="") as file:
         lines = (line for line in file if not line.startswith("#"))
         for row in csv.DictReader(lines):
-            key = (row["session"], row["name"])
+            key = (row["session"], row["compartment"])
             found.setdefault(key, []).append((float(row["dose_gy"]), float(row["volume_fraction"])))
     return found
 

@@ -167,13 +167,13 @@ fn convolve(
 fn good_size(at_least: usize) -> usize {
     let smooth = |mut n: usize| {
         for p in [2, 3, 5] {
-            while n % p == 0 {
+            while n.is_multiple_of(p) {
                 n /= p;
             }
         }
         n == 1
     };
-    (at_least.max(2)..).find(|n| n % 2 == 0 && smooth(*n)).unwrap_or(at_least)
+    (at_least.max(2)..).find(|n| n.is_multiple_of(2) && smooth(*n)).unwrap_or(at_least)
 }
 
 /// Three-dimensional real FFT, lines in parallel.
@@ -239,7 +239,7 @@ impl Fft3 {
         });
     }
 
-    fn along_z(&self, data: &mut Vec<Complex<f32>>, inverse: bool) {
+    fn along_z(&self, data: &mut [Complex<f32>], inverse: bool) {
         let (half, [_, sy, sz]) = (self.half, self.size);
         let plan = Self::plan(sz, inverse);
         // Gather lines of z side by side, transform, scatter: each thread owns whole rows.

@@ -32,7 +32,7 @@ impl VoxelKernel {
     #[must_use]
     pub fn new(point: &PointKernel, spacing_mm: [f64; 3], density: Density) -> Option<Self> {
         let scale = 1.0 / density.g_per_ml();
-        if !(scale > 0.0 && scale.is_finite()) || !spacing_mm.iter().all(|d| *d > 0.0) {
+        if !(scale > 0.0 && scale.is_finite() && spacing_mm.iter().all(|d| *d > 0.0)) {
             return None;
         }
         let far = point.reach_mm() * scale;

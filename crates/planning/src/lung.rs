@@ -39,10 +39,10 @@ pub fn planar(planar: &Planar, roi: &PlanarRoiEntry) -> Result<PlanarShunt, Shun
     if (front.columns, front.rows) != (back.columns, back.rows) {
         return Err(ShuntError::Views(front.counts.len(), back.counts.len()));
     }
-    if let (Some(a), Some(b)) = (front.duration_s, back.duration_s) {
-        if (a - b).abs() > 0.01 * a {
-            return Err(ShuntError::Duration(a.to_string(), b.to_string()));
-        }
+    if let (Some(a), Some(b)) = (front.duration_s, back.duration_s)
+        && (a - b).abs() > 0.01 * a
+    {
+        return Err(ShuntError::Duration(a.to_string(), b.to_string()));
     }
     let geometric_mean = |regions: &[Polygon], name| {
         let both = [(front, false), (back, true)].map(|(view, mirrored)| {

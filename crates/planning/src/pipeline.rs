@@ -505,13 +505,13 @@ impl Planner<'_> {
             }
             _ => None,
         };
-        if let Some(s) = &spect {
-            if s.lung_mass_seen_fraction < 0.98 && s.dome_strip_mm == 0.0 {
-                warnings.push(format!(
-                    "the field of view holds {:.0} % of the lungs; their counts are extrapolated by mass",
-                    100.0 * s.lung_mass_seen_fraction
-                ));
-            }
+        if let Some(s) = spect.as_ref().filter(|s| s.dome_strip_mm == 0.0)
+            && s.lung_mass_seen_fraction < 0.98
+        {
+            warnings.push(format!(
+                "the field of view holds {:.0} % of the lungs; their counts are extrapolated by mass",
+                100.0 * s.lung_mass_seen_fraction
+            ));
         }
         let wanted = self.options.shunt.clone().or_else(|| entry.shunt.clone());
         let used = wanted.unwrap_or_else(|| {

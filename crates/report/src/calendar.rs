@@ -33,9 +33,9 @@ pub fn ics(plan: &Plan) -> String {
             Some(Ok(start)) => {
                 let utc = |z: &ZonedDateTime| z.timestamp().strftime("%Y%m%dT%H%M%SZ").to_string();
                 let end = start.timestamp().as_second() + 60 * SESSION_MINUTES;
-                event.add_property("DTSTART", &utc(&start));
+                event.add_property("DTSTART", utc(&start));
                 if let Ok(end) = jiff::Timestamp::from_second(end) {
-                    event.add_property("DTEND", &end.strftime("%Y%m%dT%H%M%SZ").to_string());
+                    event.add_property("DTEND", end.strftime("%Y%m%dT%H%M%SZ").to_string());
                 }
             }
             _ => {

@@ -134,8 +134,8 @@ impl Canvas {
 
     fn set(&mut self, x: usize, y: usize, rgb: [f64; 3]) {
         let at = 3 * (y * self.width + x);
-        for c in 0..3 {
-            self.pixels[at + c] = rgb[c].round().clamp(0.0, 255.0) as u8;
+        for (pixel, value) in self.pixels[at..at + 3].iter_mut().zip(rgb) {
+            *pixel = value.round().clamp(0.0, 255.0) as u8;
         }
     }
 

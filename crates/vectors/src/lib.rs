@@ -199,6 +199,7 @@ pub fn compare(got: &Answer, expected: &Value, rtol: f64, atol: f64) -> Result<f
     Ok(worst)
 }
 
+type Reason<'a> = Box<dyn Fn(&Vector) -> Option<String> + 'a>;
 type Evaluate<'a> = Box<dyn Fn(&Vector) -> Result<Answer, String> + 'a>;
 
 enum Group<'a> {
@@ -210,7 +211,7 @@ enum Group<'a> {
 pub struct Suite<'a> {
     file: &'static str,
     groups: BTreeMap<String, Group<'a>>,
-    listed: Vec<Box<dyn Fn(&Vector) -> Option<String> + 'a>>,
+    listed: Vec<Reason<'a>>,
 }
 
 impl<'a> Suite<'a> {
