@@ -455,6 +455,21 @@ fn no_counts_in_the_liver_and_values_that_are_none() {
 }
 
 #[test]
+fn lungs_cut_off_by_the_ct_have_no_mass() {
+    let (_home, case) = case();
+    for slice in sorted(&case.join("ct")).iter().skip(60) {
+        fs::remove_file(slice).expect("removed");
+    }
+    let error = refused(&case, &[]);
+    assert!(
+        error.contains("the lungs are cut off by the CT") && error.contains("mass_kg"),
+        "{error}"
+    );
+    edit(&case, "dome_strip_mm = 20", "dome_strip_mm = 20\nmass_kg = 1.0");
+    assert_eq!(plan_json(&case, &[]).0, Some(0));
+}
+
+#[test]
 fn slips_in_the_case_file() {
     let (_home, case) = case();
     edit(&case, "weight_kg = 74", "wieght_kg = 74");

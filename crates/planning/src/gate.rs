@@ -204,7 +204,7 @@ impl CriterionRule {
             format!("{text}{space}{}", self.unit)
         };
         let reason = match (value, limit) {
-            (None, _) => format!("{} is not known", self.name.to_lowercase_first()),
+            (None, _) => format!("{}: not known", self.name.to_lowercase_first()),
             (_, None) => format!("{}: no limit is known", self.name.to_lowercase_first()),
             (Some(v), Some(l)) => {
                 let sign = self.comparison.sign();

@@ -445,22 +445,24 @@ impl Planner<'_> {
             let grid = ct.image.grid();
             let masks: Vec<_> = lungs.par_iter().map(|s| s.on(grid)).collect();
             let union = masks.iter().fold(Mask::empty(grid.clone()), |sum, m| sum.or(m));
-            let seen = ratio(
-                masks.iter().map(|m| m.volume().ml()).sum(),
-                lungs.iter().map(|s| s.volume().ml()).sum(),
-            );
-            if seen < 0.99 {
-                warnings.push(format!(
-                    "{:.0} % of the drawn lungs is outside the CT: the lung mass from CT is too small",
-                    100.0 * (1.0 - seen)
-                ));
-            }
-            lung::mass_from_ct(&ct.image, &union)
+            // Lungs on the first or last slice go on beyond it: their mass on CT is not their mass.
+            let [_, _, slices] = grid.size();
+            let bounds = union.bounds();
+            let cut = bounds.start[2] == 0 || bounds.end[2] == slices;
+            (lung::mass_from_ct(&ct.image, &union), cut)
         });
         let stated = entry.mass_kg.map(Mass::from_kg);
         let (mass, mass_source) = match (stated, from_ct) {
             (Some(m), _) => (m, "stated in case.toml".to_owned()),
-            (None, Some(m)) => (m, "CT: sum of volume times (1 + HU/1000) in the lungs".to_owned()),
+            (None, Some((m, false))) => {
+                (m, "CT: sum of volume times (1 + HU/1000) in the lungs".to_owned())
+            }
+            (None, Some((m, true))) => {
+                return Err(self.needs(format!(
+                    "the lungs are cut off by the CT ({:.2} kg of them are seen), expected whole lungs; state [lung] mass_kg in case.toml",
+                    m.kg()
+                )));
+            }
             (None, None) => {
                 return Err(self.needs(
                     "no lung mass: draw the lungs on a CT, or state [lung] mass_kg".to_owned(),

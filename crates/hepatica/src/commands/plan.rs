@@ -341,13 +341,7 @@ pub fn summarise(plan: &Plan) {
     for gate in &plan.gates {
         for c in gate.criteria.iter().filter(|c| c.status != Status::Pass) {
             let colour = term::of(c.status);
-            anstream::println!(
-                "{colour}{}{}  {}: {}",
-                term::word(c.status),
-                term::RESET,
-                c.name,
-                c.reason
-            );
+            anstream::println!("{colour}{}{}  {}", term::word(c.status), term::RESET, c.reason);
         }
     }
     for warning in &plan.warnings {

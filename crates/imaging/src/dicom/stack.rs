@@ -21,7 +21,7 @@ pub enum SpacingPolicy {
 /// Positions closer than this are the same position.
 const SAME_MM: f64 = 0.01;
 /// Distances between slices may differ by this fraction of the usual one (rounded decimal strings).
-const UNEVEN: f64 = 0.02;
+const UNEVEN: f64 = 0.03;
 /// Cosines of orientations may differ by this.
 const SAME_AXIS: f64 = 1e-3;
 /// Sideways drift of slices, per slice, beyond which the gantry was tilted.
