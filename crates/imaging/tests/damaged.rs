@@ -12,9 +12,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+type Files = Vec<(PathBuf, Vec<u8>)>;
+
 /// One file of each kind that is read, whole.
 fn whole() -> &'static [(PathBuf, Vec<u8>)] {
-    static FILES: OnceLock<(tempfile::TempDir, Vec<(PathBuf, Vec<u8>)>)> = OnceLock::new();
+    static FILES: OnceLock<(tempfile::TempDir, Files)> = OnceLock::new();
     let (_, files) = FILES.get_or_init(|| {
         let home = tempfile::tempdir().expect("a folder");
         let at = jiff::civil::date(2026, 1, 1).at(8, 0, 0, 0);
