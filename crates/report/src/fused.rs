@@ -74,12 +74,14 @@ fn colour(part: f64) -> [f64; 3] {
 /// When the picture cannot be encoded.
 pub fn png(view: &FusedView, top: f64) -> Result<Vec<u8>, String> {
     let mut canvas = Canvas::new(view.columns * ZOOM, view.rows * ZOOM);
-    let hu: Vec<f32> = view.hu.iter().map(|h| f32::from(*h)).collect();
+    let columns: Vec<_> = (0..canvas.width).map(|x| Between::of(x, view.columns)).collect();
+    let [low, high] = WINDOW_HU;
     for y in 0..canvas.height {
-        for x in 0..canvas.width {
-            let [low, high] = WINDOW_HU;
-            let grey = 255.0 * ((sample(&hu, view, x, y) - low) / (high - low)).clamp(0.0, 1.0);
-            let part = sample(&view.dose_gy, view, x, y) / top;
+        let row = Between::of(y, view.rows);
+        for (x, column) in columns.iter().enumerate() {
+            let hu = sample(&view.hu, view.columns, column, &row);
+            let grey = 255.0 * ((hu - low) / (high - low)).clamp(0.0, 1.0);
+            let part = sample(&view.dose_gy, view.columns, column, &row) / top;
             let cover = COVER * ((part - FAINT) / 0.15).clamp(0.0, 1.0);
             let over = colour(part);
             let pixel = over.map(|c| grey * (1.0 - cover) + c * cover);
@@ -103,22 +105,31 @@ pub fn png(view: &FusedView, top: f64) -> Result<Vec<u8>, String> {
             canvas.line(line, width, tint, 0.9);
         }
     }
-    canvas.encode()
+    encode(canvas.width, canvas.height, &canvas.pixels)
 }
 
-/// Bilinear value of a view's pixels at a pixel of the picture.
-fn sample(values: &[f32], view: &FusedView, x: usize, y: usize) -> f64 {
-    let place = |n: usize, count: usize| {
+/// Two pixels of a view and how far a pixel of the picture is from the first to the second.
+struct Between {
+    low: usize,
+    high: usize,
+    part: f64,
+}
+
+impl Between {
+    fn of(n: usize, count: usize) -> Self {
         let at = ((n as f64 + 0.5) / ZOOM as f64 - 0.5).clamp(0.0, (count - 1) as f64);
         let low = (at as usize).min(count.saturating_sub(2));
-        (low, (low + 1).min(count - 1), at - low as f64)
+        Self { low, high: (low + 1).min(count - 1), part: at - low as f64 }
+    }
+}
+
+/// Bilinear value of a view's pixels.
+fn sample<T: Copy + Into<f64>>(values: &[T], width: usize, x: &Between, y: &Between) -> f64 {
+    let along = |row: usize| {
+        let row = &values[row * width..][..width];
+        row[x.low].into() * (1.0 - x.part) + row[x.high].into() * x.part
     };
-    let (i, i1, fx) = place(x, view.columns);
-    let (j, j1, fy) = place(y, view.rows);
-    let at = |i: usize, j: usize| f64::from(values[j * view.columns + i]);
-    let upper = at(i, j) * (1.0 - fx) + at(i1, j) * fx;
-    let lower = at(i, j1) * (1.0 - fx) + at(i1, j1) * fx;
-    upper * (1.0 - fy) + lower * fy
+    along(y.low) * (1.0 - y.part) + along(y.high) * y.part
 }
 
 struct Canvas {
@@ -178,16 +189,20 @@ impl Canvas {
             self.set(x, y, std::array::from_fn(|c| old[c] * (1.0 - a) + rgb[c] * a));
         }
     }
+}
 
-    fn encode(&self) -> Result<Vec<u8>, String> {
-        let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, self.width as u32, self.height as u32);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_compression(png::Compression::Fast);
-        let mut writer = encoder.write_header().map_err(|e| e.to_string())?;
-        writer.write_image_data(&self.pixels).map_err(|e| e.to_string())?;
-        writer.finish().map_err(|e| e.to_string())?;
-        Ok(bytes)
-    }
+/// Pixels (red, green, blue) as PNG. Quick rather than small: a plan has many pictures.
+///
+/// # Errors
+/// When the picture cannot be encoded.
+pub fn encode(width: usize, height: usize, rgb: &[u8]) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::Fast);
+    let mut writer = encoder.write_header().map_err(|e| e.to_string())?;
+    writer.write_image_data(rgb).map_err(|e| e.to_string())?;
+    writer.finish().map_err(|e| e.to_string())?;
+    Ok(bytes)
 }

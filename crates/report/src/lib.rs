@@ -17,10 +17,11 @@ pub mod world;
 
 use hepatica_planning::Plan;
 use hepatica_planning::views::{DvhCurve, FusedView};
+use rayon::prelude::*;
 use serde_json::json;
-use std::collections::BTreeMap;
 use thiserror::Error;
-use world::World;
+use typst::foundations::Bytes;
+use world::{Files, World};
 
 const REPORT: &str = include_str!("../templates/report.typ");
 const FIGURE: &str = include_str!("../templates/figure.typ");
@@ -46,27 +47,56 @@ pub enum ReportError {
     Data(#[from] serde_json::Error),
 }
 
-/// A plan and the numbers behind its figures.
-#[derive(Debug, Clone, Copy)]
+/// A plan, the numbers behind its figures, and its pictures.
+#[derive(Debug)]
 pub struct Report<'a> {
-    /// The plan.
-    pub plan: &'a Plan,
-    /// Planes through the lesions.
-    pub views: &'a [FusedView],
-    /// Dose-volume curves.
-    pub curves: &'a [DvhCurve],
+    plan: &'a Plan,
+    curves: &'a [DvhCurve],
+    /// Lesions in the order of their views.
+    lesions: Vec<String>,
+    /// What the templates read: pictures and `data.json`.
+    files: Files,
 }
 
-impl Report<'_> {
+impl<'a> Report<'a> {
+    /// Draws the pictures, which figures and PDF share. `views` are planes through the lesions.
+    ///
+    /// # Errors
+    /// When a picture cannot be encoded; a fault of the program, not of the plan.
+    pub fn new(
+        plan: &'a Plan,
+        views: &'a [FusedView],
+        curves: &'a [DvhCurve],
+    ) -> Result<Self, ReportError> {
+        let mut lesions: Vec<String> = Vec::new();
+        for v in views {
+            if !lesions.contains(&v.lesion) {
+                lesions.push(v.lesion.clone());
+            }
+        }
+        let top = fused::top_dose(views);
+        let mut files = views
+            .par_iter()
+            .enumerate()
+            .map(|(n, view)| {
+                let png = fused::png(view, top)
+                    .map_err(|why| ReportError::Picture { name: view.title.clone(), why })?;
+                Ok((format!("view{n}.png"), Bytes::new(png)))
+            })
+            .collect::<Result<Files, ReportError>>()?;
+        files.insert("dvh.svg".to_owned(), Bytes::from_string(curves::svg(curves)));
+        let data = data(plan, views, curves, &lesions, top);
+        files.insert("data.json".to_owned(), Bytes::new(serde_json::to_vec(&data)?));
+        Ok(Self { plan, curves, lesions, files })
+    }
+
     /// The report as PDF.
     ///
     /// # Errors
     /// When the typesetter refuses; a fault of the program, not of the plan.
     pub fn pdf(&self) -> Result<Vec<u8>, ReportError> {
-        let mut files = self.pictures()?;
-        files.insert("data.json".to_owned(), serde_json::to_vec(&self.data())?);
-        World::new(REPORT, files)
-            .pdf(&format!("hepatica {} {}", self.plan.patient.id, self.plan.schedule.c1d1))
+        let ident = format!("hepatica {} {}", self.plan.patient.id, self.plan.schedule.c1d1);
+        World::new(REPORT, self.files.clone()).pdf(&ident)
     }
 
     /// The figures as PNG: name and bytes.
@@ -74,11 +104,9 @@ impl Report<'_> {
     /// # Errors
     /// As [`Report::pdf`].
     pub fn figures(&self) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
-        let mut files = self.pictures()?;
-        files.insert("data.json".to_owned(), serde_json::to_vec(&self.data())?);
-        let names = std::iter::once("dvh".to_owned())
-            .chain(self.lesions().into_iter().map(|l| format!("dose_{}", plain(&l))));
-        let pages = World::new(FIGURE, files).png(FIGURE_SCALE)?;
+        let lesions = self.lesions.iter().map(|l| format!("dose_{}", plain(l)));
+        let names = std::iter::once("dvh".to_owned()).chain(lesions);
+        let pages = World::new(FIGURE, self.files.clone()).png(FIGURE_SCALE)?;
         Ok(names.map(|n| format!("{n}.png")).zip(pages).collect())
     }
 
@@ -93,57 +121,40 @@ impl Report<'_> {
     pub fn calendar_ics(&self) -> String {
         calendar::ics(self.plan)
     }
+}
 
-    fn lesions(&self) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        for v in self.views {
-            if !names.contains(&v.lesion) {
-                names.push(v.lesion.clone());
-            }
-        }
-        names
-    }
-
-    fn pictures(&self) -> Result<BTreeMap<String, Vec<u8>>, ReportError> {
-        let top = fused::top_dose(self.views);
-        let mut files = BTreeMap::new();
-        for (n, view) in self.views.iter().enumerate() {
-            let png = fused::png(view, top)
-                .map_err(|why| ReportError::Picture { name: view.title.clone(), why })?;
-            files.insert(format!("view{n}.png"), png);
-        }
-        files.insert("dvh.svg".to_owned(), curves::svg(self.curves).into_bytes());
-        Ok(files)
-    }
-
-    fn data(&self) -> serde_json::Value {
-        let views: Vec<_> = self
-            .views
-            .iter()
-            .enumerate()
-            .map(|(n, v)| {
-                json!({
-                    "file": format!("view{n}.png"),
-                    "title": v.title,
-                    "lesion": v.lesion,
-                    "width_mm": v.columns as f64 * v.pixel_mm,
-                    "height_mm": v.rows as f64 * v.pixel_mm,
-                })
+/// What the templates know.
+fn data(
+    plan: &Plan,
+    views: &[FusedView],
+    curves: &[DvhCurve],
+    lesions: &[String],
+    top_gy: f64,
+) -> serde_json::Value {
+    let views: Vec<_> = views
+        .iter()
+        .enumerate()
+        .map(|(n, v)| {
+            json!({
+                "file": format!("view{n}.png"),
+                "title": v.title,
+                "lesion": v.lesion,
+                "width_mm": v.columns as f64 * v.pixel_mm,
+                "height_mm": v.rows as f64 * v.pixel_mm,
             })
-            .collect();
-        let top = fused::top_dose(self.views);
-        json!({
-            "plan": self.plan,
-            "views": views,
-            "lesions": self.lesions(),
-            "scale": {
-                "top_gy": top,
-                "levels_gy": fused::levels(top),
-                "colours": fused::colour_stops(),
-            },
-            "legend": curves::legend(self.curves),
         })
-    }
+        .collect();
+    json!({
+        "plan": plan,
+        "views": views,
+        "lesions": lesions,
+        "scale": {
+            "top_gy": top_gy,
+            "levels_gy": fused::levels(top_gy),
+            "colours": fused::colour_stops(),
+        },
+        "legend": curves::legend(curves),
+    })
 }
 
 /// A name for a file: letters, digits, dash; everything else an underscore.

@@ -1,7 +1,8 @@
 //! The typesetter, with its embedded fonts and only the files it is given: no disk, no network, no
 //! clock.
 
-use crate::ReportError;
+use crate::{ReportError, fused};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use typst::diag::{FileError, FileResult, SourceDiagnostic};
@@ -21,21 +22,24 @@ static FONTS: LazyLock<FontStore> = LazyLock::new(|| {
     fonts
 });
 
+/// Files by name.
+pub type Files = BTreeMap<String, Bytes>;
+
 /// A document and its files.
 pub struct World {
     library: LazyHash<Library>,
     main: Source,
-    files: BTreeMap<String, Bytes>,
+    files: Files,
 }
 
 impl World {
     /// A document of typst markup, and files by name.
     #[must_use]
-    pub fn new(markup: &str, files: BTreeMap<String, Vec<u8>>) -> Self {
+    pub fn new(markup: &str, files: Files) -> Self {
         Self {
             library: LazyHash::new(Library::default()),
             main: Source::new(id("main.typ"), markup.to_owned()),
-            files: files.into_iter().map(|(name, bytes)| (name, Bytes::new(bytes))).collect(),
+            files,
         }
     }
 
@@ -80,12 +84,15 @@ impl World {
         };
         document
             .pages()
-            .iter()
+            .par_iter()
             .enumerate()
             .map(|(n, page)| {
-                typst_render::render(page, &options).encode_png().map_err(|e| {
-                    ReportError::Picture { name: format!("page {}", n + 1), why: e.to_string() }
-                })
+                let page = typst_render::render(page, &options);
+                // Pages are opaque: nothing is lost with the fourth channel.
+                let rgb: Vec<u8> =
+                    page.data().chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
+                fused::encode(page.width() as usize, page.height() as usize, &rgb)
+                    .map_err(|why| ReportError::Picture { name: format!("page {}", n + 1), why })
             })
             .collect()
     }

@@ -175,26 +175,31 @@ fn write_all(
     planned: &Planned,
     progress: &Progress,
 ) -> Result<PathBuf, CommandError> {
-    progress.at("writing the dose", COMPUTED);
-    write_dose(&folder.path().join("dose.dcm"), planned)?;
-    let per_gbq: Vec<_> = planned.dose_per_gbq.iter().collect();
-    let path = folder.path().join("dose_per_gbq.nii.gz");
-    nifti::write(&path, &per_gbq, "Gy per GBq administered, a volume a session")?;
-    let report = Report { plan: &planned.plan, views: &planned.views, curves: &planned.curves };
-    progress.at("drawing the figures", 0.8);
-    for (name, png) in report.figures()? {
+    progress.at("drawing and writing the dose", COMPUTED);
+    let (report, dose) = rayon::join(
+        || Report::new(&planned.plan, &planned.views, &planned.curves),
+        || write_dose(folder.path(), planned),
+    );
+    let report = report?;
+    dose?;
+    progress.at("setting the report", 0.85);
+    let (figures, pdf) = rayon::join(|| report.figures(), || report.pdf());
+    for (name, png) in figures? {
         folder.write(&format!("figures/{name}"), &png)?;
     }
-    progress.at("setting the report", 0.9);
-    folder.write("report.pdf", &report.pdf()?)?;
+    folder.write("report.pdf", &pdf?)?;
     folder.write("dvh.csv", report.dvh_csv().as_bytes())?;
     folder.write("calendar.ics", report.calendar_ics().as_bytes())?;
     folder.write("plan.json", json(&planned.plan)?.as_bytes())?;
     Ok(folder.finish()?)
 }
 
-/// The dose of all prescribed activities, in the study and frame of reference of the images.
-fn write_dose(path: &Path, planned: &Planned) -> Result<(), CommandError> {
+/// Dose per GBq of every session, and the dose of all prescribed activities, in the study and frame
+/// of reference of the images.
+fn write_dose(folder: &Path, planned: &Planned) -> Result<(), CommandError> {
+    let per_gbq: Vec<_> = planned.dose_per_gbq.iter().collect();
+    let path = folder.join("dose_per_gbq.nii.gz");
+    nifti::write(&path, &per_gbq, "Gy per GBq administered, a volume a session")?;
     let plan = &planned.plan;
     // Identifiers follow from the plan: another plan is another dose.
     let seed = serde_json::to_string(plan)?;
@@ -218,7 +223,7 @@ fn write_dose(path: &Path, planned: &Planned) -> Result<(), CommandError> {
         comment: &activities.join(", "),
         heterogeneity: plan.method.density == "ct",
     };
-    Ok(rtdose::write(path, &planned.dose, &info, &context)?)
+    Ok(rtdose::write(&folder.join("dose.dcm"), &planned.dose, &info, &context)?)
 }
 
 fn json(plan: &Plan) -> Result<String, CommandError> {
