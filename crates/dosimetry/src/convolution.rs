@@ -112,8 +112,7 @@ fn convolve(
 ) -> Result<Vec<f32>, EngineError> {
     let source = activity.support.bounds();
     let reach = kernel.reach();
-    // The result is wanted within reach of the source: what wraps must come from farther away.
-    let size: [usize; 3] = std::array::from_fn(|a| good_size(source.size()[a] + 2 * reach[a]));
+    let size = transform_size(source.size(), reach);
     let work = size.iter().try_fold(1_usize, |n, s| n.checked_mul(*s));
     if work.is_none_or(|n| n > MAX_WORK) {
         return Err(EngineError::TooLarge(size, MAX_WORK));
@@ -161,6 +160,13 @@ fn convolve(
         }
     }
     Ok(out)
+}
+
+/// Voxels of the transforms that a source box and a kernel's reach ask for: the result is wanted
+/// within reach of the source, so what wraps around must come from farther away.
+#[must_use]
+pub fn transform_size(source: [usize; 3], reach: [usize; 3]) -> [usize; 3] {
+    std::array::from_fn(|a| good_size(source[a] + 2 * reach[a]))
 }
 
 /// The next size with no prime factor above five, even for the real transform.

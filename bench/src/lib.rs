@@ -1,0 +1,1 @@
+//! Benchmarks alone; see `benches/` and `README.md`.
