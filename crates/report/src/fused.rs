@@ -6,7 +6,7 @@ use hepatica_planning::views::FusedView;
 /// Window of the CT: what is black and what is white, in HU.
 const WINDOW_HU: [f64; 2] = [-140.0, 260.0];
 /// Picture pixels for each pixel of the view.
-const ZOOM: usize = 2;
+pub const ZOOM: usize = 2;
 /// Dose below this part of the top is not coloured.
 const FAINT: f64 = 0.04;
 /// How much of the CT the colour hides at most.

@@ -26,7 +26,7 @@ use world::{Files, World};
 const REPORT: &str = include_str!("../templates/report.typ");
 const FIGURE: &str = include_str!("../templates/figure.typ");
 /// Pixels per point of the figures.
-const FIGURE_SCALE: f32 = 2.5;
+const FIGURE_SCALE: f32 = 2.0;
 
 /// Why a report cannot be made.
 #[derive(Debug, Error)]
@@ -139,6 +139,7 @@ fn data(
                 "file": format!("view{n}.png"),
                 "title": v.title,
                 "lesion": v.lesion,
+                "width_px": v.columns * fused::ZOOM,
                 "width_mm": v.columns as f64 * v.pixel_mm,
                 "height_mm": v.rows as f64 * v.pixel_mm,
             })
@@ -148,6 +149,7 @@ fn data(
         "plan": plan,
         "views": views,
         "lesions": lesions,
+        "pixels_per_pt": FIGURE_SCALE,
         "scale": {
             "top_gy": top_gy,
             "levels_gy": fused::levels(top_gy),
