@@ -163,12 +163,7 @@ fn add<T: Copy + Into<f64>>(sum: &mut [f64], weight: f64, values: &[T]) {
     }
 }
 
-fn sample_by_sample<T>(
-    image: &Image<T>,
-    onto: &Grid,
-    count: [usize; 3],
-    outside: f32,
-) -> Image<f32>
+fn sample_by_sample<T>(image: &Image<T>, onto: &Grid, count: [usize; 3], outside: f32) -> Image<f32>
 where
     T: Copy + Into<f64> + Sync,
 {

@@ -146,7 +146,8 @@ impl Canvas {
     fn set(&mut self, x: usize, y: usize, rgb: [f64; 3]) {
         let at = 3 * (y * self.width + x);
         for (pixel, value) in self.pixels[at..at + 3].iter_mut().zip(rgb) {
-            *pixel = value.round().clamp(0.0, 255.0) as u8;
+            // From float to integer saturates: nothing wraps.
+            *pixel = (value + 0.5) as u8;
         }
     }
 
@@ -173,7 +174,8 @@ impl Canvas {
                     } else {
                         0.0
                     };
-                    let distance = (px - t * dx).hypot(py - t * dy);
+                    let (ex, ey) = (px - t * dx, py - t * dy);
+                    let distance = (ex * ex + ey * ey).sqrt();
                     let cover = (width / 2.0 + 0.5 - distance).clamp(0.0, 1.0);
                     if cover > 0.0 {
                         let most = covers.entry((x, y)).or_insert(0.0);

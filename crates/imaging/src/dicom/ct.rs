@@ -113,16 +113,22 @@ fn slice(path: &std::path::Path) -> Result<(Header, Slice, Vec<i16>), ReadError>
     }
     let padding = o.number(tags::PIXEL_PADDING_VALUE).map(|p| p as i32);
     let stored = pixels::stored(&o, [slice.size[0], slice.size[1], 1])?;
-    let hu = stored
-        .into_iter()
-        .map(|v| {
-            if Some(v) == padding {
-                return AIR_HU;
-            }
-            let hu = f64::from(v) * slope + intercept;
-            hu.round().clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16
-        })
-        .collect();
+    let rescaled = |v: i32| {
+        if Some(v) == padding {
+            return AIR_HU;
+        }
+        let hu = f64::from(v) * slope + intercept;
+        hu.round().clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16
+    };
+    // A scanner's values are few: each is rescaled once, not a quarter of a million times.
+    let (low, high) = (stored.iter().min().copied(), stored.iter().max().copied());
+    let hu = match (low, high) {
+        (Some(low), Some(high)) if high.abs_diff(low) < 1 << 16 => {
+            let table: Vec<i16> = (low..=high).map(rescaled).collect();
+            stored.into_iter().map(|v| table[v.abs_diff(low) as usize]).collect()
+        }
+        _ => stored.into_iter().map(rescaled).collect(),
+    };
     let header = Header {
         patient: Patient::of(&o),
         study_uid: o.text(tags::STUDY_INSTANCE_UID).unwrap_or_default(),

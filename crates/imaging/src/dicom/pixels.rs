@@ -41,30 +41,27 @@ pub(super) fn stored(
             &format!("{expected} bytes for {columns} x {rows} pixels, {frames} frame(s)"),
         ));
     }
-    // `to_bytes` gives the machine's order of 16-bit words, that is little endian here; objects in
-    // big endian have been turned by the parser.
-    let raw: Vec<u32> = match bits {
-        8 => bytes[..expected].iter().map(|b| u32::from(*b)).collect(),
-        16 => bytes[..expected]
-            .chunks_exact(2)
-            .map(|b| u32::from(u16::from_le_bytes([b[0], b[1]])))
-            .collect(),
-        _ => bytes[..expected]
-            .chunks_exact(4)
-            .map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .collect(),
-    };
     let high = o.number(tags::HIGH_BIT).map_or(used - 1, |h| h as u32).min(bits - 1);
     // Unused bits may hold overlays: only the stored ones count.
     let down = (high + 1).saturating_sub(used);
     let up = 32 - used;
-    Ok(raw
-        .into_iter()
-        .map(|v| {
-            let v = (v >> down) << up;
-            if signed { (v as i32) >> up } else { (v >> up) as i32 }
-        })
-        .collect())
+    let value = |v: u32| {
+        let v = (v >> down) << up;
+        if signed { (v as i32) >> up } else { (v >> up) as i32 }
+    };
+    // `to_bytes` gives the machine's order of 16-bit words, that is little endian here; objects in
+    // big endian have been turned by the parser.
+    let bytes = &bytes[..expected];
+    Ok(match bits {
+        8 => bytes.iter().map(|b| value((*b).into())).collect(),
+        16 => {
+            bytes.chunks_exact(2).map(|b| value(u16::from_le_bytes([b[0], b[1]]).into())).collect()
+        }
+        _ => bytes
+            .chunks_exact(4)
+            .map(|b| value(u32::from_le_bytes([b[0], b[1], b[2], b[3]])))
+            .collect(),
+    })
 }
 
 fn encapsulated(o: &Object, size: [usize; 3]) -> Result<Vec<i32>, ReadError> {
