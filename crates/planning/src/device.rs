@@ -293,8 +293,9 @@ impl Device {
             );
         }
         let c = &v.calibration;
-        if !(c.usable_before_h >= 0.0 && c.usable_after_h >= 0.0 && c.usable_after_h < 1e4) {
-            return wrong("vials.calibration", format!("{c:?}"), "hours of use of at least zero");
+        // Every day in between is looked at.
+        if ![c.usable_before_h, c.usable_after_h].iter().all(|h| (0.0..1e4).contains(h)) {
+            return wrong("vials.calibration", format!("{c:?}"), "hours of use, 0 to 10000");
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! A protocol on real dates. Days are civil days: no hours, no zones.
 
 use crate::protocol::{Drug, Protocol, Window};
-use jiff::ToSpan;
+use jiff::Span;
 use jiff::civil::Date;
 use thiserror::Error;
 
@@ -83,7 +83,8 @@ impl Calendar {
     pub fn date(&self, CycleDay { cycle, day }: CycleDay) -> Result<Date, CalendarError> {
         let beyond = CalendarError::Beyond { c1d1: self.c1d1, cycle, day };
         let days = (i64::from(cycle) - 1) * i64::from(self.cycle_days) + i64::from(day) - 1;
-        self.c1d1.checked_add(days.days()).map_err(|_| beyond)
+        let span = Span::new().try_days(days);
+        span.and_then(|span| self.c1d1.checked_add(span)).map_err(|_| beyond)
     }
 
     /// Which day of which cycle a date is; `None` before the first day.
@@ -130,6 +131,13 @@ mod tests {
             let date = c.date(CycleDay { cycle, day: 7 }).unwrap();
             assert_eq!(c.c1d1().until(date).unwrap().get_days() + 1, study_day);
         }
+    }
+
+    #[test]
+    fn a_cycle_beyond_the_calendar_is_an_error() {
+        let c = calendar("2026-12-02");
+        assert!(c.date(CycleDay { cycle: u32::MAX, day: 1 }).is_err());
+        assert!(c.date(CycleDay { cycle: 200_000, day: 1 }).is_err());
     }
 
     #[test]
