@@ -44,10 +44,17 @@ fn mean_over(grid: &Grid, n: usize, f: impl Fn(anatomy::Place) -> f64 + Sync) ->
 }
 
 impl Spect {
-    /// The image on a grid, in counts.
+    /// The image of the synthetic patient on a grid, in counts.
     #[must_use]
     pub fn image(&self, activity: &Activity, grid: &Grid) -> Image<f32> {
-        let mut data = mean_over(grid, 3, |p| activity.at(p));
+        self.of(Image::new(grid.clone(), mean_over(grid, 3, |p| activity.at(p))))
+    }
+
+    /// The image, in counts, of any activity: its mean concentration in every voxel, in any unit.
+    #[must_use]
+    pub fn of(&self, concentration: Image<f32>) -> Image<f32> {
+        let grid = concentration.grid().clone();
+        let mut data = concentration.into_data();
         let before = (self.fwhm_mm.powi(2) - self.filter_mm.powi(2)).max(0.0).sqrt();
         blur(&mut data, grid.size(), grid.spacing_mm().map(|d| before / FWHM / d));
         let sum: f64 = data.iter().map(|v| f64::from(*v)).sum();
@@ -60,7 +67,7 @@ impl Spect {
             };
         });
         blur(&mut data, grid.size(), grid.spacing_mm().map(|d| self.filter_mm / FWHM / d));
-        Image::new(grid.clone(), data)
+        Image::new(grid, data)
     }
 }
 

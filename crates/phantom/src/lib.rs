@@ -15,5 +15,6 @@ pub mod case;
 mod random;
 pub mod truth;
 
+pub use camera::Spect;
 pub use case::{Options, PhantomError, write_case};
 pub use truth::Truth;
