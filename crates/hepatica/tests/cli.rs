@@ -377,6 +377,43 @@ fn a_truncated_file_and_a_missing_slice() {
     fs::remove_file(&slice).expect("removed");
     let error = refused(&case, &[]);
     assert!(error.contains("1 slice(s) missing between ct0039.dcm and ct0041.dcm"), "{error}");
+    assert!(error.contains("--resample-ct"), "{error}");
+    let (code, plan) = plan_json(&case, &["--resample-ct"]);
+    assert_eq!(code, Some(0));
+    let warnings = plan["warnings"].to_string();
+    assert!(warnings.contains("interpolated onto slices"), "{warnings}");
+}
+
+/// Overwrites the value of an element of explicit little endian, of the same length.
+fn overwrite(file: &Path, tag: [u8; 4], vr: &[u8; 2], value: &[u8]) {
+    let mut bytes = fs::read(file).expect("a file");
+    let key = [&tag[..], vr].concat();
+    let at = bytes.windows(6).position(|w| w == key).expect("the element");
+    let length = usize::from(u16::from_le_bytes([bytes[at + 6], bytes[at + 7]]));
+    let mut padded = value.to_vec();
+    padded.resize(length, b' ');
+    bytes[at + 8..at + 8 + length].copy_from_slice(&padded);
+    fs::write(file, bytes).expect("written");
+}
+
+#[test]
+fn a_voxel_size_of_zero() {
+    let (_home, case) = case();
+    // Pixel Spacing (0028,0030)
+    overwrite(&case.join("spect/spect.dcm"), [0x28, 0, 0x30, 0], b"DS", b"0\\0");
+    let error = refused(&case, &[]);
+    assert!(error.contains("spect.dcm") && error.contains("PixelSpacing (0028,0030)"), "{error}");
+}
+
+#[test]
+fn a_file_that_claims_a_hundred_gigabytes() {
+    let (_home, case) = case();
+    let file = case.join("spect/spect.dcm");
+    // Rows and Columns (0028,0010) and (0028,0011); Number of Frames (0028,0008).
+    overwrite(&file, [0x28, 0, 0x10, 0], b"US", &[0xff, 0xff]);
+    overwrite(&file, [0x28, 0, 0x11, 0], b"US", &[0xff, 0xff]);
+    let error = refused(&case, &[]);
+    assert!(error.contains("spect.dcm") && error.contains("65535"), "{error}");
 }
 
 #[test]

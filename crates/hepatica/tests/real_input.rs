@@ -61,9 +61,7 @@ fn plan(case: &Path) -> Value {
 fn mean_dose(plan: &Value, name: &str) -> f64 {
     let compartments = plan["sessions"][0]["compartments"].as_array().expect("compartments");
     let found = compartments.iter().find(|c| c["name"] == name);
-    found.unwrap_or_else(|| panic!("no {name}"))["dose_gy"]["mean"]
-        .as_f64()
-        .expect("a number")
+    found.unwrap_or_else(|| panic!("no {name}"))["dose_gy"]["mean"].as_f64().expect("a number")
 }
 
 /// Balls in the liver, as deep as they are wide: nowhere near its surface.

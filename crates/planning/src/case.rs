@@ -120,6 +120,9 @@ pub struct ImagesEntry {
     /// States that the images are in register although their frames of reference differ.
     #[serde(default)]
     pub assume_aligned: bool,
+    /// Interpolates a CT with missing, uneven or tilted slices instead of refusing it.
+    #[serde(default)]
+    pub resample_ct: bool,
 }
 
 /// `[structures]`: names as in the structure files. A label of a NIfTI label map is `file.nii.gz#5`.

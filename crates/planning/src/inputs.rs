@@ -165,12 +165,22 @@ pub struct Roles {
     pub territories: Vec<(TerritoryEntry, Option<Structure>)>,
 }
 
-/// Reads everything a plan needs. `assume_aligned` adds to what the case file says.
+/// What a person says to be right although the files do not say so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Knowingly {
+    /// The images are in register although their frames of reference differ.
+    pub assume_aligned: bool,
+    /// A CT with missing, uneven or tilted slices may be interpolated.
+    pub resample_ct: bool,
+}
+
+/// Reads everything a plan needs. `knowingly` adds to what the case file says.
 ///
 /// # Errors
 /// One sentence on the first thing that is missing, unreadable or contradictory.
-pub fn load(folder: &Path, mut case: Case, assume_aligned: bool) -> Result<Inputs, InputError> {
-    case.images.assume_aligned |= assume_aligned;
+pub fn load(folder: &Path, mut case: Case, knowingly: Knowingly) -> Result<Inputs, InputError> {
+    case.images.assume_aligned |= knowingly.assume_aligned;
+    case.images.resample_ct |= knowingly.resample_ct;
     Loader::new(folder, case)?.load()
 }
 
@@ -253,7 +263,12 @@ impl Loader {
             || checksums(&self.folder, &self.files),
             || {
                 let emission = read_emission(&spect_files)?;
-                let ct = ct_source.as_deref().map(read_ct).transpose()?;
+                let policy = if self.case.images.resample_ct {
+                    SpacingPolicy::Resample
+                } else {
+                    SpacingPolicy::Refuse
+                };
+                let ct = ct_source.as_deref().map(|files| read_ct(files, policy)).transpose()?;
                 let planar = planar_file.as_deref().map(nm::read_planar).transpose()?;
                 Ok::<_, ReadError>((emission, ct, planar))
             },
@@ -736,7 +751,7 @@ struct ReadCt {
 }
 
 /// CT of DICOM slices, or of one NIfTI file in HU.
-fn read_ct(files: &[PathBuf]) -> Result<ReadCt, ReadError> {
+fn read_ct(files: &[PathBuf], policy: SpacingPolicy) -> Result<ReadCt, ReadError> {
     if let [file] = files {
         let name = file.to_string_lossy();
         if name.ends_with(".nii") || name.ends_with(".nii.gz") {
@@ -746,7 +761,7 @@ fn read_ct(files: &[PathBuf]) -> Result<ReadCt, ReadError> {
             return Ok(ReadCt { ct, patient_id: None, notes: Vec::new() });
         }
     }
-    let series = ct::read(files, SpacingPolicy::Refuse)?;
+    let series = ct::read(files, policy)?;
     Ok(ReadCt {
         ct: Ct {
             image: series.image,

@@ -6,7 +6,7 @@ use crate::device::Device;
 use crate::explain::{self, Facts};
 use crate::fused;
 use crate::gate::{self, Measures};
-use crate::inputs::{self, InputError, Inputs};
+use crate::inputs::{self, InputError, Inputs, Knowingly};
 use crate::lung::{self, LungView, ShuntError};
 use crate::order::{self, OrderError};
 use crate::perfusion::{self, Perfusion, PerfusionError};
@@ -71,8 +71,8 @@ pub struct Options {
     pub shunt: Option<String>,
     /// `mird`, `bsa`, `partition` or `voxel`.
     pub model: Option<String>,
-    /// The images are in register.
-    pub assume_aligned: bool,
+    /// What the person says to be right.
+    pub knowingly: Knowingly,
 }
 
 /// A choice among words.
@@ -208,7 +208,7 @@ pub fn plan_case(
     let case = inputs::read_case(folder)?;
     let setting = Setting::of(&case, options, folder)?;
     progress("reading images and structures", 0.05);
-    let inputs = inputs::load(folder, case, options.assume_aligned)?;
+    let inputs = inputs::load(folder, case, options.knowingly)?;
     Planner { folder, options, setting, inputs }.plan(progress)
 }
 

@@ -8,6 +8,7 @@ use clap::ValueHint;
 use hepatica_imaging::dicom::write::Context;
 use hepatica_imaging::dicom::write::rtdose::{self, DoseInfo, DoseType};
 use hepatica_imaging::nifti;
+use hepatica_planning::inputs::Knowingly;
 use hepatica_planning::plan::{Explanation, Plan};
 use hepatica_planning::{Options, Planned, Status, plan_case};
 use hepatica_report::Report;
@@ -97,6 +98,9 @@ struct Choices {
     /// The images are in register although their frames of reference differ
     #[arg(long)]
     assume_aligned: bool,
+    /// Interpolate a CT with missing, uneven or tilted slices instead of refusing it
+    #[arg(long)]
+    resample_ct: bool,
 }
 
 impl Choices {
@@ -112,7 +116,10 @@ impl Choices {
             treatment_time: self.treatment_time.clone(),
             shunt: self.shunt.clone(),
             model: self.model.clone(),
-            assume_aligned: self.assume_aligned,
+            knowingly: Knowingly {
+                assume_aligned: self.assume_aligned,
+                resample_ct: self.resample_ct,
+            },
         }
     }
 }

@@ -193,7 +193,7 @@ impl Stack {
                 return Err(refuse(
                     found,
                     "slices at equal distances",
-                    "export the series again, or resample it knowingly",
+                    "export the series again, or interpolate knowingly (--resample-ct)",
                 ));
             }
             notes.push(format!("{found}; interpolated onto slices {usual:.2} mm apart"));
@@ -215,7 +215,7 @@ impl Stack {
                 return Err(refuse(
                     found,
                     "slices stacked along their normal",
-                    "resample the series knowingly, or acquire it without tilt",
+                    "acquire it without tilt, or interpolate knowingly (--resample-ct)",
                 ));
             }
             notes.push(format!("{found}; slices are shifted back and interpolated"));
