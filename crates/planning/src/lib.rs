@@ -10,6 +10,7 @@
 //! | [`perfusion`] | the counts of a territory, and its activity map |
 //! | [`lung`] | lung shunt and lung mass |
 //! | [`activity`] | models of activity, forward and inverse |
+//! | `models` | what each model answers for a territory, and what bound it |
 //! | [`device`] | what a label says, as data |
 //! | [`order`] | from an activity in the patient to vials |
 //! | [`gate`] | criteria as data, held against measures |
@@ -29,6 +30,7 @@ pub mod fused;
 pub mod gate;
 pub mod inputs;
 pub mod lung;
+mod models;
 pub mod order;
 pub mod perfusion;
 pub mod pipeline;
