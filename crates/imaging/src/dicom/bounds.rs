@@ -1,100 +1,62 @@
-//! Whether the lengths in a DICOM file fit the file. A parser asks for as much memory as an element
+//! Whether what a DICOM file claims fits the file. A parser asks for as much memory as an element
 //! claims, up to 4 GiB each; this walk over the headers makes sure that no element claims more than
-//! there is, before the parser begins.
+//! there is, before the parser begins. It is the parser's own lazy reader that walks, so that both
+//! see the same elements.
 
-use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
-use dicom_core::{Tag, VR};
-use dicom_dictionary_std::StandardDataDictionary;
+use dicom_core::Tag;
+use dicom_core::header::{HasLength, Header};
+use dicom_encoding::transfer_syntax::TransferSyntax;
+use dicom_parser::StatefulDecode;
+use dicom_parser::dataset::LazyDataToken;
+use dicom_parser::dataset::lazy_read::LazyDataSetReader;
+use std::io::Cursor;
 
-/// Undefined length.
-const UNDEFINED: u32 = u32::MAX;
+/// Sequences in sequences at most: the parser calls itself for each. Real objects have fewer than
+/// ten.
+const MAX_DEPTH: usize = 64;
 
-/// What is wrong: element and claimed length.
-pub(super) struct Overrun {
-    pub(super) tag: Tag,
-    pub(super) claims: u64,
-    pub(super) left: u64,
+/// What is wrong.
+pub(super) enum Overrun {
+    /// An element claims more bytes than are left.
+    Length { tag: Tag, claims: u64, left: u64 },
+    /// Sequences within sequences without end.
+    Depth,
 }
 
-/// Walks the elements of an explicit or implicit, little- or big-endian data set. Sequences and
-/// items are entered, so that elements in them are looked at, too.
-pub(super) fn check(data: &[u8], explicit: bool, big_endian: bool) -> Result<(), Overrun> {
-    let u16_at = |at: usize| {
-        let b = [data[at], data[at + 1]];
-        if big_endian { u16::from_be_bytes(b) } else { u16::from_le_bytes(b) }
+/// Walks the elements of a data set, those in sequences too. What the reader cannot read is no
+/// overrun: the parser will say what it is.
+pub(super) fn check(data: &[u8], syntax: &TransferSyntax) -> Result<(), Overrun> {
+    let Ok(mut reader) = LazyDataSetReader::new_with_ts(Cursor::new(data), syntax) else {
+        return Ok(());
     };
-    let u32_at = |at: usize| {
-        let b = [data[at], data[at + 1], data[at + 2], data[at + 3]];
-        if big_endian { u32::from_be_bytes(b) } else { u32::from_le_bytes(b) }
+    let mut depth = 0_usize;
+    let fits = |tag: Tag, claims: u32, at: u64| {
+        let left = (data.len() as u64).saturating_sub(at);
+        let claims = u64::from(claims);
+        if claims > left { Err(Overrun::Length { tag, claims, left }) } else { Ok(()) }
     };
-    let mut at = 0;
-    while at + 8 <= data.len() {
-        let tag = Tag(u16_at(at), u16_at(at + 2));
-        // Item, item delimiter, sequence delimiter: no representation, whatever the syntax.
-        let (is_sequence, length, header) = if tag.0 == 0xFFFE {
-            (tag.1 == 0xE000, u32_at(at + 4), 8)
-        } else if explicit {
-            let vr = VR::from_binary([data[at + 4], data[at + 5]]);
-            let long = matches!(
-                vr,
-                Some(
-                    VR::OB
-                        | VR::OD
-                        | VR::OF
-                        | VR::OL
-                        | VR::OV
-                        | VR::OW
-                        | VR::SQ
-                        | VR::SV
-                        | VR::UC
-                        | VR::UN
-                        | VR::UR
-                        | VR::UT
-                        | VR::UV
-                ) | None
-            );
-            if long {
-                if at + 12 > data.len() {
-                    return Ok(());
+    while let Some(Ok(token)) = reader.advance() {
+        match token {
+            LazyDataToken::SequenceStart { .. } => depth += 1,
+            LazyDataToken::SequenceEnd => depth = depth.saturating_sub(1),
+            LazyDataToken::LazyValue { header, decoder } => {
+                let length = header.length().get().unwrap_or(0);
+                fits(header.tag(), length, decoder.position())?;
+                if decoder.skip_bytes(length).is_err() {
+                    break;
                 }
-                (vr == Some(VR::SQ), u32_at(at + 8), 12)
-            } else {
-                (false, u32::from(u16_at(at + 6)), 8)
             }
-        } else {
-            let sequence = StandardDataDictionary
-                .by_tag(tag)
-                .is_some_and(|entry| entry.vr().relaxed() == VR::SQ);
-            (sequence, u32_at(at + 4), 8)
-        };
-        at += header;
-        let left = (data.len() - at) as u64;
-        if length == UNDEFINED {
-            // Entered: its items follow.
-            continue;
+            LazyDataToken::LazyItemValue { len, decoder } => {
+                fits(Tag(0xFFFE, 0xE000), len, decoder.position())?;
+                if decoder.skip_bytes(len).is_err() {
+                    break;
+                }
+            }
+            _ => {}
         }
-        if u64::from(length) > left {
-            return Err(Overrun { tag, claims: length.into(), left });
-        }
-        // An item of encapsulated pixels is entered, too; what looks like a tag in it is not one,
-        // so items that do not begin with a plausible tag are skipped.
-        let enter = is_sequence && (tag.0 != 0xFFFE || begins_with_element(&data[at..], length));
-        if !enter {
-            at += length as usize;
+        if depth > MAX_DEPTH {
+            return Err(Overrun::Depth);
         }
     }
     Ok(())
-}
-
-/// Whether the content of an item looks like a data set: groups are even and below FFFE, and known.
-fn begins_with_element(content: &[u8], length: u32) -> bool {
-    if length < 8 || content.len() < 8 {
-        return false;
-    }
-    let little = Tag(
-        u16::from_le_bytes([content[0], content[1]]),
-        u16::from_le_bytes([content[2], content[3]]),
-    );
-    let big = Tag(little.0.swap_bytes(), little.1.swap_bytes());
-    [little, big].iter().any(|t| StandardDataDictionary.by_tag(*t).is_some())
 }

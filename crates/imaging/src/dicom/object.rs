@@ -6,7 +6,9 @@ use dicom_core::Tag;
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_core::value::Value;
 use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
+use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
 use dicom_object::{FileDicomObject, InMemDicomObject, OpenFileOptions};
+use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use std::borrow::Cow;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -235,17 +237,26 @@ fn check_lengths(path: &Path, bytes: &[u8]) -> Result<(), ReadError> {
         return Err(cut(rest, group_length as u64, "the meta group"));
     }
     let group = &meta[12..12 + group_length];
-    let overrun = |o: bounds::Overrun| cut(o.left as usize, o.claims, &name(o.tag));
-    bounds::check(group, true, false).map_err(overrun)?;
-    let syntax = transfer_syntax(group);
+    let overrun = |o: bounds::Overrun| match o {
+        bounds::Overrun::Length { tag, claims, left } => cut(left as usize, claims, &name(tag)),
+        bounds::Overrun::Depth => ReadError::format(
+            path,
+            "sequences within sequences without end",
+            "a DICOM file with fewer levels",
+            "export it again",
+        ),
+    };
+    let known = |uid: &str| TransferSyntaxRegistry.get(uid);
+    let Some(explicit) = known(uids::EXPLICIT_VR_LITTLE_ENDIAN) else { return Ok(()) };
+    bounds::check(group, explicit).map_err(overrun)?;
+    let uid = String::from_utf8_lossy(transfer_syntax(group)).into_owned();
     let data = &meta[12 + group_length..];
-    let deflated = syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN.as_bytes();
-    if deflated {
-        return inflated_bounded(path, data);
+    if uid == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
+        let inflated = inflated(path, data)?;
+        return bounds::check(&inflated, explicit).map_err(overrun);
     }
-    let explicit = syntax != uids::IMPLICIT_VR_LITTLE_ENDIAN.as_bytes();
-    let big = syntax == b"1.2.840.10008.1.2.2";
-    bounds::check(data, explicit, big).map_err(overrun)
+    // A syntax that is not known the parser refuses before it reads on.
+    known(&uid).map_or(Ok(()), |syntax| bounds::check(data, syntax).map_err(overrun))
 }
 
 /// The value of Transfer Syntax UID in a meta group.
@@ -258,8 +269,9 @@ fn transfer_syntax(group: &[u8]) -> &[u8] {
     value.strip_suffix(b"\0").unwrap_or(value)
 }
 
-/// Inflates once to see how long the data set is and whether its lengths fit.
-fn inflated_bounded(path: &Path, data: &[u8]) -> Result<(), ReadError> {
+/// A deflated data set inflated, within bounds: as far as it goes, since what cannot be inflated the
+/// parser will say better.
+fn inflated(path: &Path, data: &[u8]) -> Result<Vec<u8>, ReadError> {
     use std::io::Read;
     const MAX: u64 = 1 << 30;
     let mut inflated = Vec::new();
@@ -270,16 +282,7 @@ fn inflated_bounded(path: &Path, data: &[u8]) -> Result<(), ReadError> {
             found: format!("more than {MAX} bytes when inflated"),
             expected: format!("{MAX} bytes"),
         }),
-        // What cannot be inflated the parser will say better.
-        Err(_) => Ok(()),
-        Ok(_) => bounds::check(&inflated, true, false).map_err(|o| {
-            ReadError::format(
-                path,
-                format!("cut off: {} claims {} bytes, {} are left", name(o.tag), o.claims, o.left),
-                "a whole DICOM file",
-                "copy or export it again",
-            )
-        }),
+        _ => Ok(inflated),
     }
 }
 
