@@ -20,6 +20,7 @@ fuzz_target!(|text: &str| {
             date(2026, 12, 2).at(12, 0, 0, 0).in_tz("Europe/Zurich").expect("an instant");
         let need = Need {
             prescribed: Activity::from_gbq(2.0),
+            ceiling: Some((Activity::from_gbq(2.1), "limit")),
             treatment: &treatment,
             perfused_per_gbq: Dose::from_gy(50.0),
             lungs_per_gbq: Dose::from_gy(3.0),

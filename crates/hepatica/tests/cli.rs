@@ -384,6 +384,22 @@ fn a_truncated_file_and_a_missing_slice() {
     assert!(warnings.contains("interpolated onto slices"), "{warnings}");
 }
 
+#[test]
+fn text_of_a_case_is_never_markup() {
+    let (home, case) = case();
+    // Were it markup, setting the report would stop at the first word.
+    let hostile = r##"#panic("set") $x *b* [#read("/etc/passwd")] \\\\ <a> @b"##;
+    edit(&case, "name = \"Right lobe\"", &format!("name = '{hostile}'"));
+    edit(&case, "id = \"PHANTOM\"", &format!("id = '{}'", "#panic(0) ".repeat(12)));
+    let out = home.path().join("out");
+    let done = hepatica().args(["plan", "--quiet"]).arg(&case).arg("--out").arg(&out).assert();
+    done.code(0);
+    assert!(fs::metadata(out.join("report.pdf")).expect("a report").len() > 10_000);
+    let calendar = fs::read_to_string(out.join("calendar.ics")).expect("a calendar");
+    let long = calendar.lines().find(|l| l.len() > 75);
+    assert!(long.is_none(), "a line of iCalendar has at most 75 octets: {long:?}");
+}
+
 /// Overwrites the value of an element of explicit little endian, of the same length.
 fn overwrite(file: &Path, tag: [u8; 4], vr: &[u8; 2], value: &[u8]) {
     let mut bytes = fs::read(file).expect("a file");

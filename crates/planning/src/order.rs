@@ -34,11 +34,16 @@ pub enum OrderError {
     },
 }
 
+/// An activity that meets a limit may be this much above it, by rounding.
+const ROUNDING: f64 = 5e-4;
+
 /// What an order is for.
 #[derive(Debug)]
 pub struct Need<'a> {
     /// Activity in the patient at the moment of treatment.
     pub prescribed: Activity,
+    /// The least activity at which a limit is met, and which: vials do not go beyond it.
+    pub ceiling: Option<(Activity, &'a str)>,
     /// When and where.
     pub treatment: &'a ZonedDateTime,
     /// Mean dose of the perfused volume per GBq.
@@ -85,10 +90,11 @@ pub fn order(device: &Device, need: &Need<'_>) -> Result<Result<Order, String>, 
             )
         } else {
             format!(
-                "no vial of {} comes within {:.0} % of {:.2} GBq at the treatment (nearest: {:+.1} %); change the hour, the day or the activity",
+                "no vial of {} comes within {:.0} % of {:.2} GBq at the treatment{} (nearest: {:+.1} %); change the hour, the day or the activity",
                 device.name,
                 100.0 * device.vials.tolerance,
                 to_dispense.gbq(),
+                need.ceiling.map_or(String::new(), |(_, limit)| format!(" and within {limit}")),
                 best.deviation_percent
             )
         }));
@@ -205,7 +211,11 @@ fn choice(
     let few = s.least_millions.is_some_and(|l| spheres < l);
     let many = s.most_millions.is_some_and(|m| spheres > m);
     let off = deviation.abs() > device.vials.tolerance;
+    let beyond = need.ceiling.filter(|(most, _)| delivered.gbq() > most.gbq() * (1.0 + ROUNDING));
     let mut notes = Vec::new();
+    if let Some((most, limit)) = beyond {
+        notes.push(format!("beyond {limit}, met at {:.2} GBq", most.gbq()));
+    }
     if off {
         notes.push(format!("more than {:.0} % off", 100.0 * device.vials.tolerance));
     }
@@ -230,7 +240,7 @@ fn choice(
         lung_dose_gy: need.lungs_per_gbq.gy() * delivered.gbq(),
         spheres_millions: Some(spheres),
         bq_per_sphere: Some(bq_per_sphere.bq()),
-        acceptable: !(off || few || many),
+        acceptable: !(off || few || many || beyond.is_some()),
         note: notes.join("; "),
     }
 }
@@ -246,6 +256,7 @@ mod tests {
 
     fn need<'a>(gbq: f64, treatment: &'a ZonedDateTime) -> Need<'a> {
         Need {
+            ceiling: None,
             prescribed: Activity::from_gbq(gbq),
             treatment,
             perfused_per_gbq: Dose::from_gy(40.0),
@@ -294,6 +305,24 @@ mod tests {
     fn more_than_any_vial_is_said() {
         let error = proposed("glass", 40.0, "2027-01-05T13:00[America/New_York]").unwrap_err();
         assert!(error.contains("more than any vials"), "{error}");
+    }
+
+    #[test]
+    fn no_vial_takes_an_activity_beyond_a_limit() {
+        // 3 GBq are 1.77 at the treatment, all of it in the patient but for the residual.
+        let device = Device::named("glass").expect("shipped");
+        let treatment = at("2027-01-05T13:00[America/New_York]");
+        let without = need(1.70, &treatment);
+        let free = order(&device, &without).unwrap().unwrap().proposed;
+        assert!(free.delivered_gbq > 1.70);
+        let within = Need {
+            ceiling: Some((Activity::from_gbq(1.70), "lung_dose_session")),
+            ..need(1.70, &treatment)
+        };
+        match order(&device, &within).unwrap() {
+            Ok(order) => assert!(order.proposed.delivered_gbq <= 1.701),
+            Err(why) => assert!(why.contains("within lung_dose_session"), "{why}"),
+        }
     }
 
     proptest! {

@@ -12,7 +12,7 @@ use crate::order::{self, OrderError};
 use crate::perfusion::{self, Perfusion, PerfusionError};
 use crate::plan::{
     self, Compartment, Constant, Constants, Cumulative, CycleDate, Decision, Lesion, Liver,
-    LungShunt, Method, Models, Order, Plan, Prescription, Schedule, Session, Status,
+    LungShunt, Method, ModelAnswer, Models, Order, Plan, Prescription, Schedule, Session, Status,
 };
 use crate::setting::{Setting, SettingError};
 use crate::tissue::{Tissue, TissueError, ratio};
@@ -618,7 +618,10 @@ impl Planner<'_> {
         };
         let models = model_case.all();
         let entry = self.entry(territory.session);
-        let prescription = self.prescription(&models, entry)?;
+        let (prescription, answer) = self.prescription(&models, entry)?;
+        let ceiling = answer
+            .and_then(ModelAnswer::least_limit)
+            .map(|b| (Activity::from_gbq(b.activity_gbq), b.id.as_str()));
         let activity = Activity::from_gbq(prescription.activity_gbq);
 
         let window = self.setting.window(territory.session, entry.and_then(|e| e.cycle))?;
@@ -629,6 +632,7 @@ impl Planner<'_> {
         let perfused_dvh = Dvh::new(&per_gbq, &perfusion.territory);
         let need = order::Need {
             prescribed: activity,
+            ceiling,
             treatment: &instant,
             perfused_per_gbq: Dose::from_gy(perfused_dvh.map_or(0.0, |d| d.mean())),
             lungs_per_gbq: lung_per_gbq,
@@ -718,17 +722,19 @@ impl Planner<'_> {
         mean
     }
 
-    fn prescription(
+    /// What is prescribed, and the model it follows; no model for a person's decision.
+    fn prescription<'m>(
         &self,
-        models: &Models,
+        models: &'m Models,
         entry: Option<&SessionEntry>,
-    ) -> Result<Prescription, PlanError> {
+    ) -> Result<(Prescription, Option<&'m ModelAnswer>), PlanError> {
         if let Some(gbq) = entry.and_then(|e| e.activity_gbq) {
-            return Ok(Prescription {
+            let prescription = Prescription {
                 model: "stated".to_owned(),
                 activity_gbq: gbq,
                 bound_by: "a person's decision (case.toml)".to_owned(),
-            });
+            };
+            return Ok((prescription, None));
         }
         let model = self
             .options
@@ -750,7 +756,8 @@ impl Planner<'_> {
         };
         match answer.activity_gbq.filter(|a| *a > 0.0 && a.is_finite()) {
             Some(activity_gbq) => {
-                Ok(Prescription { model, activity_gbq, bound_by: answer.bound_by.clone() })
+                let bound_by = answer.bound_by.clone();
+                Ok((Prescription { model, activity_gbq, bound_by }, Some(answer)))
             }
             None => Err(self.needs(format!(
                 "the model {model} gives no activity (bound by {}; {}); choose another with --model, or state [[session]] activity_gbq",

@@ -335,6 +335,15 @@ pub struct Bound {
     pub source: String,
 }
 
+impl ModelAnswer {
+    /// The limit that the least activity meets; `None` if there is no limit.
+    #[must_use]
+    pub fn least_limit(&self) -> Option<&Bound> {
+        let limits = self.bounds.iter().filter(|b| b.kind == "limit");
+        limits.min_by(|a, b| a.activity_gbq.total_cmp(&b.activity_gbq))
+    }
+}
+
 /// What is prescribed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Prescription {
