@@ -133,6 +133,9 @@ pub struct Vials {
     /// Sizes at calibration, in GBq; empty if made to order.
     #[serde(default)]
     pub sizes_gbq: Vec<f64>,
+    /// Step of sizes between the smallest and the largest that are made on request; asked for only
+    /// where no size of the list serves.
+    pub custom_step_gbq: Option<f64>,
     /// Step of vials made to order, in GBq.
     pub made_to_order_step_gbq: Option<f64>,
     /// Smallest made to order.
@@ -269,6 +272,7 @@ impl Device {
             ("limit.normal_liver_gy", Some(l.normal_liver_gy.value)),
             ("spheres.bq_at_calibration", Some(self.spheres.bq_at_calibration)),
             ("vials.made_to_order_step_gbq", self.vials.made_to_order_step_gbq),
+            ("vials.custom_step_gbq", self.vials.custom_step_gbq),
         ];
         for (key, value) in positive {
             if let Some(v) = value.filter(|v| !(*v > 0.0 && v.is_finite())) {
@@ -284,7 +288,9 @@ impl Device {
         }
         let v = &self.vials;
         let sizes = v.sizes_gbq.iter().all(|s| *s > 0.0 && s.is_finite());
-        let sold = v.sizes_gbq.is_empty() == v.made_to_order_step_gbq.is_some();
+        // Every size in between is looked at.
+        let few = v.sizes_gbq.iter().all(|s| v.custom_step_gbq.is_none_or(|d| s / d < 1000.0));
+        let sold = few && v.sizes_gbq.is_empty() == v.made_to_order_step_gbq.is_some();
         if !sizes || !sold || !(1..=10).contains(&v.most) || !(v.tolerance > 0.0) {
             return wrong(
                 "vials",

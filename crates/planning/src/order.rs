@@ -68,7 +68,12 @@ pub fn order(device: &Device, need: &Need<'_>) -> Result<Result<Order, String>, 
     }
     let rank = |c: &OrderChoice| {
         // Too many or too few spheres is a lesser fault than a wrong activity.
-        (!c.acceptable, (c.deviation_percent.abs() * 10.0).round() as i64, c.vials)
+        (
+            !c.acceptable,
+            is_custom(device, c.vial_gbq),
+            (c.deviation_percent.abs() * 10.0).round() as i64,
+            c.vials,
+        )
     };
     choices.sort_by(|a, b| {
         rank(a).cmp(&rank(b)).then_with(|| a.decay_h.abs().total_cmp(&b.decay_h.abs()))
@@ -188,7 +193,26 @@ fn vials(
         let fits = v.least_gbq.is_none_or(|l| size >= l) && v.most_gbq.is_none_or(|m| size <= m);
         return if fits { vec![(size, 1)] } else { Vec::new() };
     }
-    v.sizes_gbq.iter().flat_map(|s| (1..=v.most).map(move |n| (*s, n))).collect()
+    let listed = v.sizes_gbq.iter().copied();
+    listed.chain(custom_sizes(device)).flat_map(|s| (1..=v.most).map(move |n| (s, n))).collect()
+}
+
+fn is_custom(device: &Device, vial_gbq: f64) -> bool {
+    let listed = &device.vials.sizes_gbq;
+    !listed.is_empty() && !listed.contains(&vial_gbq)
+}
+
+/// Sizes made on request, between the smallest and the largest of the list.
+fn custom_sizes(device: &Device) -> Vec<f64> {
+    let v = &device.vials;
+    let low = v.sizes_gbq.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = v.sizes_gbq.iter().copied().fold(0.0, f64::max);
+    let Some(step) = v.custom_step_gbq.filter(|_| low < high) else { return Vec::new() };
+    (1..)
+        .map(|n| low + f64::from(n) * step)
+        .take_while(|s| *s < high)
+        .filter(|s| !v.sizes_gbq.contains(s))
+        .collect()
 }
 
 fn choice(
@@ -213,6 +237,9 @@ fn choice(
     let off = deviation.abs() > device.vials.tolerance;
     let beyond = need.ceiling.filter(|(most, _)| delivered.gbq() > most.gbq() * (1.0 + ROUNDING));
     let mut notes = Vec::new();
+    if is_custom(device, vial_gbq) {
+        notes.push("a size made on request".to_owned());
+    }
     if let Some((most, limit)) = beyond {
         notes.push(format!("beyond {limit}, met at {:.2} GBq", most.gbq()));
     }
@@ -319,10 +346,12 @@ mod tests {
             ceiling: Some((Activity::from_gbq(1.70), "lung_dose_session")),
             ..need(1.70, &treatment)
         };
-        match order(&device, &within).unwrap() {
-            Ok(order) => assert!(order.proposed.delivered_gbq <= 1.701),
-            Err(why) => assert!(why.contains("within lung_dose_session"), "{why}"),
-        }
+        // Of the list 3 GBq of this Sunday are too much; a size made on request of the Sunday before
+        // serves.
+        let order = order(&device, &within).unwrap().unwrap();
+        assert!(order.proposed.acceptable && order.proposed.delivered_gbq <= 1.701);
+        let excluded = order.choices.iter().find(|c| c.vial_gbq == 3.0 && c.decay_h < 72.0);
+        assert!(excluded.is_none_or(|c| c.note.contains("beyond lung_dose_session")));
     }
 
     proptest! {
