@@ -11,9 +11,9 @@ use dicom_parser::dataset::LazyDataToken;
 use dicom_parser::dataset::lazy_read::LazyDataSetReader;
 use std::io::Cursor;
 
-/// Sequences in sequences at most: the parser calls itself for each. Real objects have fewer than
-/// ten.
-const MAX_DEPTH: usize = 64;
+/// Sequences and items in each other at most: the parser calls itself for each. Real objects have
+/// fewer than twenty.
+const MAX_DEPTH: usize = 128;
 
 /// What is wrong.
 pub(super) enum Overrun {
@@ -21,6 +21,8 @@ pub(super) enum Overrun {
     Length { tag: Tag, claims: u64, left: u64 },
     /// Sequences within sequences without end.
     Depth,
+    /// An item or a sequence ends that has not begun.
+    Stray,
 }
 
 /// Walks the elements of a data set, those in sequences too. What the reader cannot read is no
@@ -37,8 +39,13 @@ pub(super) fn check(data: &[u8], syntax: &TransferSyntax) -> Result<(), Overrun>
     };
     while let Some(Ok(token)) = reader.advance() {
         match token {
-            LazyDataToken::SequenceStart { .. } => depth += 1,
-            LazyDataToken::SequenceEnd => depth = depth.saturating_sub(1),
+            LazyDataToken::SequenceStart { .. }
+            | LazyDataToken::PixelSequenceStart
+            | LazyDataToken::ItemStart { .. } => depth += 1,
+            // The reader would look for the next item in a sequence that is not there, and panic.
+            LazyDataToken::ItemEnd if depth < 2 => return Err(Overrun::Stray),
+            LazyDataToken::SequenceEnd if depth < 1 => return Err(Overrun::Stray),
+            LazyDataToken::ItemEnd | LazyDataToken::SequenceEnd => depth -= 1,
             LazyDataToken::LazyValue { header, decoder } => {
                 let length = header.length().get().unwrap_or(0);
                 fits(header.tag(), length, decoder.position())?;

@@ -239,6 +239,12 @@ fn check_lengths(path: &Path, bytes: &[u8]) -> Result<(), ReadError> {
     let group = &meta[12..12 + group_length];
     let overrun = |o: bounds::Overrun| match o {
         bounds::Overrun::Length { tag, claims, left } => cut(left as usize, claims, &name(tag)),
+        bounds::Overrun::Stray => ReadError::format(
+            path,
+            "the end of an item or sequence that has not begun",
+            "a whole DICOM file",
+            "export it again",
+        ),
         bounds::Overrun::Depth => ReadError::format(
             path,
             "sequences within sequences without end",
