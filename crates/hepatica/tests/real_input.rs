@@ -7,7 +7,7 @@ use hepatica_imaging::dicom::Patient;
 use hepatica_imaging::dicom::write::Context;
 use hepatica_imaging::dicom::write::nm::{self, Acquisition, TECHNETIUM_99M};
 use hepatica_imaging::{
-    Grid, Image, Mask, SpacingPolicy, Structure, nifti, read_emission, structure,
+    Grid, Image, Mask, SpacingPolicy, Structure, inventory, nifti, read_emission, structure,
 };
 use hepatica_phantom::Spect;
 use hepatica_planning::lung::away_from;
@@ -96,18 +96,19 @@ fn distance(a: [f64; 3], b: [f64; 3]) -> f64 {
     (0..3).map(|n| (a[n] - b[n]).powi(2)).sum::<f64>().sqrt()
 }
 
+fn write_mask(path: &Path, mask: &Mask) {
+    let mut image = Image::filled(mask.grid().clone(), 0.0_f32);
+    mask.voxels().for_each(|(n, f)| image.data_mut()[n] = f);
+    nifti::write(path, &[&image], "").expect("written");
+}
+
 /// Writes balls and a SPECT of liver and balls beside the CT, and plans.
 fn plan_with_placed_activity(case: &Path, liver: &Mask, frame: Option<&str>, toml: &str) {
     let mut files = Vec::new();
     let mut tumours = Vec::new();
     for (n, ball) in balls(liver).into_iter().enumerate() {
         let name = format!("T{}", n + 1);
-        let label = Image::new(liver.grid().clone(), {
-            let mut v = vec![0.0; liver.grid().len()];
-            ball.voxels().for_each(|(n, f)| v[n] = f);
-            v
-        });
-        nifti::write(&case.join(format!("{name}.nii.gz")), &[&label], "").expect("written");
+        write_mask(&case.join(format!("{name}.nii.gz")), &ball);
         files.push(format!("\"{name}.nii.gz\""));
         tumours.push(Structure::of_voxels(&name, 1, ball));
     }
@@ -204,14 +205,8 @@ fn activity_placed_on_a_real_ct_with_its_organs_comes_back() {
 #[test]
 fn activity_placed_on_a_real_ct_with_metastases_comes_back() {
     let Some(home) = unpacked("crlm_ct_1004.zip") else { return };
-    let mut slices = Vec::new();
-    let mut folders = vec![home.path().to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() { folders.push(path) } else { slices.push(path) }
-        }
-    }
+    let mut found = inventory::scan(home.path()).expect("a folder").series;
+    let slices = found.pop().expect("a series").files;
     let ct = hepatica_imaging::dicom::ct::read(&slices, SpacingPolicy::Refuse).expect("a CT");
     let case = tempfile::tempdir().expect("a folder");
     fs::create_dir(case.path().join("ct")).expect("a folder");
@@ -230,9 +225,7 @@ fn activity_placed_on_a_real_ct_with_metastases_comes_back() {
         let r: f64 = (0..3).map(|a| ((p[a] - centre[a]) / half[a]).powi(2)).sum();
         if r < 1.0 { 1.0 } else { 0.0 }
     });
-    let mut label = Image::filled(grid.clone(), 0.0_f32);
-    liver.voxels().for_each(|(n, f)| label.data_mut()[n] = f);
-    nifti::write(&case.path().join("liver.nii.gz"), &[&label], "").expect("written");
+    write_mask(&case.path().join("liver.nii.gz"), &liver);
     let toml = format!(
         "{COMMON}[images]\nct = \"ct\"\nspect = \"spect.dcm\"\nstructures = [\"liver.nii.gz\", TUMOURS]\n[structures]\nliver = \"liver\"\ntumours = [\"T1\", \"T2\"]\n"
     );

@@ -1,12 +1,9 @@
 //! Damaged files: an error in a sentence, never a panic, never memory that is not there.
 
-use hepatica_imaging::dicom::write::nm::{self, Acquisition, TECHNETIUM_99M};
-use hepatica_imaging::dicom::write::rtdose::{self, DoseInfo, DoseType};
-use hepatica_imaging::dicom::write::{Context, ct};
-use hepatica_imaging::dicom::{Patient, ct as read_ct, rtdose as read_dose};
-use hepatica_imaging::{
-    Grid, Image, Planar, PlanarView, SpacingPolicy, inventory, nifti, read_emission,
-};
+mod small_files;
+
+use hepatica_imaging::dicom::{ct as read_ct, rtdose as read_dose};
+use hepatica_imaging::{SpacingPolicy, inventory, nifti, read_emission};
 use proptest::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,47 +16,7 @@ fn whole() -> &'static [(PathBuf, Vec<u8>)] {
     static FILES: OnceLock<(tempfile::TempDir, Files)> = OnceLock::new();
     let (_, files) = FILES.get_or_init(|| {
         let home = tempfile::tempdir().expect("a folder");
-        let at = jiff::civil::date(2026, 1, 1).at(8, 0, 0, 0);
-        let context = Context::new("damaged", Patient::default(), at, "");
-        let grid = Grid::axial([6, 5, 4], [2.0, 2.0, 3.0], [0.0; 3]).expect("valid");
-        let image = Image::new(grid, (0..120).map(|n| n as f32).collect());
-        ct::series(home.path(), &image.map(|v| *v as i16), "CT", &context).expect("written");
-        let acquisition = Acquisition {
-            series_number: 2,
-            description: "NM",
-            start: at,
-            duration_s: 60.0,
-            window_kev: [126.0, 154.0],
-            nuclide: TECHNETIUM_99M,
-            radiopharmaceutical: "MAA",
-            injected_mbq: None,
-        };
-        nm::spect(&home.path().join("spect.dcm"), &image, &acquisition, &context).expect("written");
-        let view = PlanarView {
-            columns: 6,
-            rows: 5,
-            pixel_mm: [4.0; 2],
-            counts: vec![3.0; 30],
-            duration_s: Some(60.0),
-        };
-        let planar = Planar {
-            anterior: view.clone(),
-            posterior: view,
-            patient: Patient::default(),
-            notes: vec![],
-        };
-        nm::planar(&home.path().join("planar.dcm"), &planar, &acquisition, &context)
-            .expect("written");
-        let info = DoseInfo {
-            series_number: 3,
-            description: "dose",
-            dose_type: DoseType::Physical,
-            comment: "",
-            heterogeneity: false,
-        };
-        rtdose::write(&home.path().join("dose.dcm"), &image, &info, &context).expect("written");
-        nifti::write(&home.path().join("a.nii"), &[&image], "").expect("written");
-        nifti::write(&home.path().join("b.nii.gz"), &[&image], "").expect("written");
+        small_files::write(home.path()).expect("written");
         let mut files: Vec<_> = fs::read_dir(home.path())
             .expect("a folder")
             .map(|e| e.expect("an entry").path())
