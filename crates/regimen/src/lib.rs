@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`protocol`] | cycles, drugs, procedures with windows: `protocols/*.toml` |
 //! | [`calendar`] | a protocol on real dates, from the first day of the first cycle |
+//! | [`measure`] | what can be measured on a patient: names, units, what is possible |
+//! | [`response`] | scans to response and progression: RECIST 1.1, mRECIST, by region |
 //! | [`exposure`] | fraction of the absorbed dose delivered while each drug is taken |
 //! | [`strict`] | TOML that a person writes, read strictly |
 //!
@@ -12,7 +14,9 @@
 
 pub mod calendar;
 pub mod exposure;
+pub mod measure;
 pub mod protocol;
+pub mod response;
 pub mod strict;
 
 pub use calendar::{Calendar, CycleDay};
