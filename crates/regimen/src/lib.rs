@@ -6,6 +6,7 @@
 //! | [`calendar`] | a protocol on real dates, from the first day of the first cycle |
 //! | [`measure`] | what can be measured on a patient: names, units, what is possible |
 //! | [`response`] | scans to response and progression: RECIST 1.1, mRECIST, by region |
+//! | [`dose`] | body surface, levels, adjustments, tablets, with the reason on every line |
 //! | [`exposure`] | fraction of the absorbed dose delivered while each drug is taken |
 //! | [`strict`] | TOML that a person writes, read strictly |
 //!
@@ -13,6 +14,7 @@
 //! else. Knows nothing of images and dose maps.
 
 pub mod calendar;
+pub mod dose;
 pub mod exposure;
 pub mod measure;
 pub mod protocol;

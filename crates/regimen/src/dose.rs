@@ -1,0 +1,476 @@
+//! From a prescription to tablets: body surface, level, adjustments, milligrams, tablets.
+//!
+//! Every step is a [`Line`] that says what, how much, in which unit, why, and from which source, so
+//! that a person can follow the way from height and weight to what lies in the palm of a hand.
+//! Nothing is clipped: a value that cannot be is asked back, a dose that no tablets make is refused.
+
+mod adjust;
+mod body;
+mod tablets;
+
+pub use adjust::{Adjustment, AdjustmentRow, AdjustmentTable};
+pub use body::{Body, Renal, Sex, SurfaceFormula, creatinine_mg_per_dl};
+pub use tablets::{Cap, Count, Form, Intake, Piece, Rounding, tablets};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Most levels of a ladder.
+const MOST_LEVELS: usize = 20;
+/// Most times a day a drug is taken.
+const MOST_TIMES: u32 = 12;
+/// Body surfaces, in hundredths of m², over which levels are compared: 1.20 to 2.60 m².
+const COMPARED_SURFACES: std::ops::RangeInclusive<u32> = 120..=260;
+
+/// Why there is no dose. Each is one sentence that says what was found and what would do.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum DoseError {
+    /// A value that cannot be, of a patient or of a protocol.
+    #[error("{what} = {found}, expected {expected}")]
+    Value {
+        /// Which value, with its unit.
+        what: String,
+        /// What was found.
+        found: String,
+        /// What would do.
+        expected: String,
+    },
+    /// A level that the ladder has not.
+    #[error("{drug} has no dose level `{found}`; there are: {}", .levels.join(", "))]
+    Level {
+        /// The drug.
+        drug: String,
+        /// What was asked for.
+        found: String,
+        /// The levels there are, the full dose first.
+        levels: Vec<String>,
+    },
+    /// The drug must not be given at this value.
+    #[error("contraindicated: {measure} = {value} {unit} ({source_text})")]
+    Contraindicated {
+        /// Of what.
+        measure: String,
+        /// Its value.
+        value: f64,
+        /// Unit of the value.
+        unit: String,
+        /// Where the rule is from.
+        source_text: String,
+    },
+    /// So little that it rounds to no tablet.
+    #[error("{aimed_mg} mg an intake rounds to no {piece}: the smallest has {smallest_mg} mg")]
+    Nothing {
+        /// What was aimed at, in mg.
+        aimed_mg: f64,
+        /// Tablet or capsule.
+        piece: Piece,
+        /// The smallest strength, in mg.
+        smallest_mg: f64,
+    },
+    /// Tablets come no nearer than this.
+    #[error(
+        "{aimed_mg} mg an intake: the nearest is {achieved_mg} mg ({deviation_percent:+.1} %), at most {allowed_percent} % is allowed"
+    )]
+    Deviation {
+        /// What was aimed at, in mg.
+        aimed_mg: f64,
+        /// What tablets make of it, in mg.
+        achieved_mg: f64,
+        /// How far off, in percent of what was aimed at.
+        deviation_percent: f64,
+        /// How far off it may be, in percent.
+        allowed_percent: f64,
+    },
+    /// More tablets than anybody swallows.
+    #[error("{aimed_mg} mg an intake would be {count} {}, expected at most {most}", .piece.word(2))]
+    TooMany {
+        /// What was aimed at, in mg.
+        aimed_mg: f64,
+        /// How many.
+        count: u32,
+        /// Tablet or capsule.
+        piece: Piece,
+        /// Most that are allowed.
+        most: u32,
+    },
+}
+
+impl DoseError {
+    pub(crate) fn value(
+        what: impl Into<String>,
+        found: impl ToString,
+        expected: impl Into<String>,
+    ) -> Self {
+        Self::Value { what: what.into(), found: found.to_string(), expected: expected.into() }
+    }
+}
+
+/// Whether a dose is that of one intake or that of a day. It is never guessed: `150-200 mg/m² in
+/// two divided doses` and `750 mg/m² twice daily` are both in the literature of one regimen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Per {
+    /// Each time it is taken.
+    Intake,
+    /// Over the day, divided by the number of times.
+    Day,
+}
+
+impl Per {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Intake => "an intake",
+            Self::Day => "a day",
+        }
+    }
+}
+
+/// The full dose of a drug: per body surface or flat, one of the two.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DrugDose {
+    /// Per body surface, in mg/m².
+    pub mg_per_m2: Option<f64>,
+    /// The same for everybody, in mg.
+    pub mg: Option<f64>,
+    /// Of an intake or of a day.
+    pub per: Per,
+    /// Where it is from, with its mark.
+    pub source: String,
+}
+
+/// A step of the ladder: a fraction of the full dose, or a dose of its own, one of the three.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Level {
+    /// Short identifier, as in `0`, `-1`.
+    pub id: String,
+    /// Of the full dose, above 0, at most 1.
+    pub fraction: Option<f64>,
+    /// A dose of its own in mg/m², of an intake or a day as the full dose is.
+    pub mg_per_m2: Option<f64>,
+    /// A flat dose of its own in mg, of an intake or a day as the full dose is.
+    pub mg: Option<f64>,
+}
+
+/// What a protocol says of the dose of a drug.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Prescription {
+    /// The drug, for people.
+    pub drug: String,
+    /// The full dose.
+    pub dose: DrugDose,
+    /// How many times a day it is taken.
+    pub times_a_day: u32,
+    /// Which formula makes a body surface of height and weight.
+    #[serde(default)]
+    pub surface: SurfaceFormula,
+    /// Largest body surface that doses are made for, in m²; none in most protocols.
+    pub surface_cap_m2: Option<f64>,
+    /// Levels, the full dose first.
+    pub level: Vec<Level>,
+    /// Tablets and how to round to them.
+    pub form: Form,
+}
+
+/// A step on the way to a dose.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Line {
+    /// What it is.
+    pub what: String,
+    /// How much.
+    pub value: f64,
+    /// Unit of the value; empty for a factor.
+    pub unit: String,
+    /// Why it is so, in words.
+    pub because: String,
+    /// Where the rule or the number is from.
+    pub source: String,
+}
+
+impl Line {
+    fn new(
+        what: impl Into<String>,
+        value: f64,
+        unit: &str,
+        because: impl Into<String>,
+        source: impl Into<String>,
+    ) -> Self {
+        let (what, because, source) = (what.into(), because.into(), source.into());
+        Self { what, value, unit: unit.to_owned(), because, source }
+    }
+}
+
+/// A dose with its way.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Prescribed {
+    /// The drug.
+    pub drug: String,
+    /// The level.
+    pub level: String,
+    /// How many times a day.
+    pub times_a_day: u32,
+    /// Tablets of one intake.
+    pub intake: Intake,
+    /// What they are in a day, in mg.
+    pub mg_per_day: f64,
+    /// Every step, from height and weight to tablets.
+    pub lines: Vec<Line>,
+}
+
+/// Two levels that are the same tablets for some patients.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct SameTablets {
+    /// The higher level.
+    pub higher: String,
+    /// The next lower one.
+    pub lower: String,
+    /// Smallest body surface at which they are the same, in m².
+    pub from_m2: f64,
+    /// Largest, in m².
+    pub to_m2: f64,
+    /// At how many of the surfaces looked at.
+    pub at: u32,
+    /// How many were looked at.
+    pub of: u32,
+}
+
+impl Prescription {
+    /// Whether it can be used at all, whoever the patient is.
+    ///
+    /// # Errors
+    /// [`DoseError::Value`] for the first thing that cannot be: no or two doses, a level whose unit
+    /// does not fit the dose, tablets without strength.
+    pub fn check(&self) -> Result<(), DoseError> {
+        let d = &self.drug;
+        if !(1..=MOST_TIMES).contains(&self.times_a_day) {
+            let expected = format!("1 to {MOST_TIMES}");
+            return Err(DoseError::value(format!("{d}: times_a_day"), self.times_a_day, expected));
+        }
+        let dose = &self.dose;
+        if dose.mg_per_m2.is_some() == dose.mg.is_some() {
+            return Err(DoseError::value(
+                format!("{d}: dose"),
+                if dose.mg.is_some() { "both" } else { "neither" },
+                "either mg_per_m2 or mg",
+            ));
+        }
+        positive(&format!("{d}: dose mg_per_m2"), dose.mg_per_m2, 1e4)?;
+        positive(&format!("{d}: dose mg"), dose.mg, 1e4)?;
+        positive(&format!("{d}: surface_cap_m2"), self.surface_cap_m2, 5.0)?;
+        if self.level.is_empty() || self.level.len() > MOST_LEVELS {
+            let expected = format!("1 to {MOST_LEVELS} levels");
+            return Err(DoseError::value(format!("{d}: level"), self.level.len(), expected));
+        }
+        for (n, level) in self.level.iter().enumerate() {
+            let key = format!("{d}: level {}", level.id);
+            if self.level[..n].iter().any(|l| l.id == level.id) {
+                return Err(DoseError::value(key, "twice", "an id of its own for each level"));
+            }
+            let stated = [level.fraction, level.mg_per_m2, level.mg].iter().flatten().count();
+            if stated != 1 {
+                let expected = "one of fraction, mg_per_m2 and mg";
+                return Err(DoseError::value(key, format!("{stated} of them"), expected));
+            }
+            if level.mg_per_m2.is_some() && dose.mg_per_m2.is_none() {
+                return Err(DoseError::value(key, "mg_per_m2", "mg or a fraction of a flat dose"));
+            }
+            if level.mg.is_some() && dose.mg.is_none() {
+                return Err(DoseError::value(key, "mg", "mg_per_m2 or a fraction of such a dose"));
+            }
+            positive(&format!("{key} fraction"), level.fraction, 1.0)?;
+            positive(&format!("{key} mg_per_m2"), level.mg_per_m2, 1e4)?;
+            positive(&format!("{key} mg"), level.mg, 1e4)?;
+        }
+        self.form.check()
+    }
+
+    /// The dose of a level in the unit of the full dose: mg/m² or mg, of an intake or a day.
+    fn at(&self, level: &Level) -> (f64, bool) {
+        let (full, by_surface) = match (self.dose.mg_per_m2, self.dose.mg) {
+            (Some(dose), _) => (dose, true),
+            (None, flat) => (flat.unwrap_or(f64::NAN), false),
+        };
+        let own = level.mg_per_m2.or(level.mg);
+        (own.unwrap_or_else(|| full * level.fraction.unwrap_or(f64::NAN)), by_surface)
+    }
+
+    /// Tablets at a level for a patient: the steps are in [`Prescribed::lines`].
+    ///
+    /// Adjustments multiply. A contraindication is found before, by [`AdjustmentTable::adjustment`].
+    ///
+    /// # Errors
+    /// [`DoseError::Value`] for a body or protocol that cannot be, [`DoseError::Level`], and what
+    /// [`tablets`] refuses.
+    pub fn prescribe(
+        &self,
+        body: &Body,
+        level: &str,
+        adjustments: &[Adjustment],
+    ) -> Result<Prescribed, DoseError> {
+        body.check()?;
+        let surface_m2 = self.surface.body_surface_m2(body.height, body.weight);
+        let mut lines = Vec::new();
+        if self.dose.mg_per_m2.is_some() {
+            lines.push(Line::new("height", body.height.cm(), "cm", "measured", "the patient"));
+            lines.push(Line::new("weight", body.weight.kg(), "kg", "measured", "the patient"));
+            let because = format!("height and weight, {}", self.surface.name());
+            let source = self.surface.source();
+            lines.push(Line::new("body surface", surface_m2, "m²", because, source));
+        }
+        self.steps(surface_m2, level, adjustments, lines)
+    }
+
+    /// As [`Prescription::prescribe`], for a body surface in m².
+    ///
+    /// # Errors
+    /// As there; a body surface outside 0.5 to 4 m² cannot be.
+    pub fn prescribe_at_surface(
+        &self,
+        surface_m2: f64,
+        level: &str,
+        adjustments: &[Adjustment],
+    ) -> Result<Prescribed, DoseError> {
+        let mut lines = Vec::new();
+        if self.dose.mg_per_m2.is_some() {
+            lines.push(Line::new("body surface", surface_m2, "m²", "stated", "the patient"));
+        }
+        self.steps(surface_m2, level, adjustments, lines)
+    }
+
+    fn steps(
+        &self,
+        surface_m2: f64,
+        level: &str,
+        adjustments: &[Adjustment],
+        mut lines: Vec<Line>,
+    ) -> Result<Prescribed, DoseError> {
+        self.check()?;
+        if !(0.5..=4.0).contains(&surface_m2) {
+            return Err(DoseError::value("body surface in m²", surface_m2, "0.5 to 4"));
+        }
+        let Some(at) = self.level.iter().find(|l| l.id == level) else {
+            return Err(DoseError::Level {
+                drug: self.drug.clone(),
+                found: level.to_owned(),
+                levels: self.level.iter().map(|l| l.id.clone()).collect(),
+            });
+        };
+        let (dose, by_surface) = self.at(at);
+        let (per, source) = (self.dose.per.words(), &self.dose.source);
+        let unit = if by_surface { "mg/m²" } else { "mg" };
+        let how = match at.fraction {
+            Some(f) if f < 1.0 => format!("level {level}: {:.0} % of the full dose", 100.0 * f),
+            Some(_) => format!("level {level}: the full dose"),
+            None => format!("level {level}: a dose of its own"),
+        };
+        lines.push(Line::new(format!("dose {per}"), dose, unit, how, source));
+        let mut mg = dose;
+        if by_surface {
+            let cap = self.surface_cap_m2.filter(|cap| surface_m2 > *cap);
+            if let Some(cap) = cap {
+                let because = format!("{surface_m2:.2} m² is above the protocol's largest");
+                lines.push(Line::new("body surface for the dose", cap, "m²", because, source));
+            }
+            let m2 = cap.unwrap_or(surface_m2);
+            mg *= m2;
+            let because = format!("{dose} mg/m² times {m2:.2} m²");
+            lines.push(Line::new(format!("dose {per}"), mg, "mg", because, source));
+        }
+        for adjustment in adjustments {
+            let Adjustment { what, factor, because, source } = adjustment;
+            positive(&format!("factor of {what}"), Some(*factor), 1.0)?;
+            let before = mg;
+            mg *= factor;
+            let step = format!("{because}: {before:.1} mg times {factor}");
+            lines.push(Line::new(format!("dose {per}, {what}"), mg, "mg", step, source));
+        }
+        let times = self.times_a_day;
+        let per_intake = match self.dose.per {
+            Per::Day if times > 1 => {
+                let share = mg / f64::from(times);
+                let because = format!("{mg:.1} mg in {times} divided doses");
+                lines.push(Line::new("dose an intake", share, "mg", because, source));
+                share
+            }
+            _ => mg,
+        };
+        let intake = tablets(per_intake, times, &self.form)?;
+        if let Some(cap) = intake.cap {
+            let because = match cap {
+                Cap::Intake => "largest dose of an intake".to_owned(),
+                Cap::Day => format!("largest dose of a day in {times} intakes"),
+            };
+            let line =
+                Line::new("dose an intake", intake.aimed_mg, "mg", because, &self.form.source);
+            lines.push(line);
+        }
+        let because = format!(
+            "{intake}, {} ({:+.1} %)",
+            self.form.rounding.words(),
+            intake.deviation_percent
+        );
+        let line =
+            Line::new("taken an intake", intake.achieved_mg, "mg", because, &self.form.source);
+        lines.push(line);
+        let mg_per_day = intake.achieved_mg * f64::from(times);
+        let because = format!("{times} a day");
+        lines.push(Line::new("taken a day", mg_per_day, "mg", because, &self.form.source));
+        let (drug, level) = (self.drug.clone(), level.to_owned());
+        Ok(Prescribed { drug, level, times_a_day: times, intake, mg_per_day, lines })
+    }
+
+    /// Neighbouring levels that are the same tablets, so that a reduction would reduce nothing.
+    ///
+    /// Looks at body surfaces from 1.20 to 2.60 m² in steps of 0.01 (once for a flat dose). A
+    /// surface at which a level makes no dose is not counted as the same.
+    ///
+    /// # Errors
+    /// As [`Prescription::check`].
+    pub fn levels_with_same_tablets(&self) -> Result<Vec<SameTablets>, DoseError> {
+        self.check()?;
+        let by_surface = self.dose.mg_per_m2.is_some();
+        let surfaces: Vec<f64> = COMPARED_SURFACES
+            .filter(|n| by_surface || n == COMPARED_SURFACES.start())
+            .map(|n| f64::from(n) / 100.0)
+            .collect();
+        let intakes: Vec<Vec<Option<Intake>>> = self
+            .level
+            .iter()
+            .map(|l| {
+                let at = |m2: &f64| self.prescribe_at_surface(*m2, &l.id, &[]).ok();
+                surfaces.iter().map(|m2| at(m2).map(|p| p.intake)).collect()
+            })
+            .collect();
+        let mut found = Vec::new();
+        for (pair, levels) in intakes.windows(2).zip(self.level.windows(2)) {
+            let same: Vec<f64> = surfaces
+                .iter()
+                .zip(pair[0].iter().zip(&pair[1]))
+                .filter(|(_, (a, b))| matches!((a, b), (Some(a), Some(b)) if a.same_tablets(b)))
+                .map(|(m2, _)| *m2)
+                .collect();
+            if let (Some(from), Some(to)) = (same.first(), same.last()) {
+                found.push(SameTablets {
+                    higher: levels[0].id.clone(),
+                    lower: levels[1].id.clone(),
+                    from_m2: *from,
+                    to_m2: *to,
+                    at: u32::try_from(same.len()).unwrap_or(u32::MAX),
+                    of: u32::try_from(surfaces.len()).unwrap_or(u32::MAX),
+                });
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// A number above zero and at most `most`, if there is one.
+fn positive(what: &str, value: Option<f64>, most: f64) -> Result<(), DoseError> {
+    match value.filter(|v| !(*v > 0.0 && *v <= most)) {
+        Some(v) => Err(DoseError::value(what, v, format!("a number above 0, at most {most}"))),
+        None => Ok(()),
+    }
+}
