@@ -5,6 +5,7 @@
 //! | [`protocol`] | cycles, drugs, procedures with windows: `protocols/*.toml` |
 //! | [`calendar`] | a protocol on real dates, from the first day of the first cycle |
 //! | [`measure`] | what can be measured on a patient: names, units, what is possible |
+//! | [`ctcae`] | grades of laboratory values, and the toxicities that a person grades |
 //! | [`response`] | scans to response and progression: RECIST 1.1, mRECIST, by region |
 //! | [`dose`] | body surface, levels, adjustments, tablets, with the reason on every line |
 //! | [`exposure`] | fraction of the absorbed dose delivered while each drug is taken |
@@ -15,6 +16,7 @@
 
 pub mod calendar;
 pub mod dose;
+pub mod ctcae;
 pub mod exposure;
 pub mod measure;
 pub mod protocol;
