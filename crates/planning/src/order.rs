@@ -61,7 +61,7 @@ pub fn order(device: &Device, need: &Need<'_>) -> Result<Result<Order, String>, 
     let residual = device.residual_fraction.value;
     let to_dispense = need.prescribed / (1.0 - residual);
     let mut choices = Vec::new();
-    for calibration in calibrations(device, need.treatment)? {
+    for calibration in calibrations_serving(device, need.treatment)? {
         for (vial, count) in vials(device, need, &calibration, to_dispense) {
             choices.push(choice(device, need, &calibration, vial, count));
         }
@@ -121,8 +121,12 @@ pub fn order(device: &Device, need: &Need<'_>) -> Result<Result<Order, String>, 
     }))
 }
 
-/// Calibration instants from which vials may be used at the treatment.
-fn calibrations(
+/// Calibration instants from which vials may be used at the treatment, in order of time; for a device
+/// made to order, the treatment itself. None means that spheres cannot be had for that moment.
+///
+/// # Errors
+/// When the device's calibration days cannot be understood, or are beyond the calendar.
+pub fn calibrations_serving(
     device: &Device,
     treatment: &ZonedDateTime,
 ) -> Result<Vec<ZonedDateTime>, OrderError> {
@@ -313,7 +317,7 @@ mod tests {
         // Sunday 7 November 2027. From Sunday 7 March noon to Monday 15 March noon: 191 hours.
         let device = Device::named("glass").expect("shipped");
         let treatment = at("2027-03-15T12:00[America/New_York]");
-        let hours: Vec<_> = calibrations(&device, &treatment)
+        let hours: Vec<_> = calibrations_serving(&device, &treatment)
             .unwrap()
             .iter()
             .map(|c| elapsed(c, &treatment).h())

@@ -1,6 +1,6 @@
 //! From a case to a plan: every step in order. Each step's work is in a module of its own.
 
-use crate::activity::{self, bsa};
+use crate::activity;
 use crate::case::{Case, ExtrahepaticStatus, SessionEntry};
 use crate::explain::{self, Facts};
 use crate::fused;
@@ -26,6 +26,7 @@ use hepatica_physics::{
     Activity, Density, Dose, EnergyPerActivity, Length, Mass, Volume, material,
 };
 use hepatica_regimen::ProcedureKind;
+use hepatica_regimen::dose::SurfaceFormula;
 use hepatica_regimen::exposure::{self, ExposureError};
 use jiff::ZonedDateTime;
 use rayon::prelude::*;
@@ -1048,7 +1049,8 @@ impl Planner<'_> {
 
     fn surface_m2(&self) -> Option<f64> {
         let p = &self.case().patient;
-        Some(bsa::body_surface_m2(Length::from_cm(p.height_cm?), Mass::from_kg(p.weight_kg?)))
+        let (height, weight) = (Length::from_cm(p.height_cm?), Mass::from_kg(p.weight_kg?));
+        Some(SurfaceFormula::DuBois.body_surface_m2(height, weight))
     }
 
     fn patient(&self) -> plan::Patient {

@@ -7,6 +7,7 @@ use hepatica_physics::{
 use hepatica_planning::activity::{self, Partition, bsa, mird};
 use hepatica_planning::device::Device;
 use hepatica_planning::{lung, uncertainty};
+use hepatica_regimen::dose::SurfaceFormula;
 use hepatica_vectors::{Answer, Suite, Vector};
 
 fn k(v: &Vector) -> Result<EnergyPerActivity, String> {
@@ -16,8 +17,8 @@ fn k(v: &Vector) -> Result<EnergyPerActivity, String> {
 fn activity(v: &Vector) -> Result<Answer, String> {
     let kg = |key: &str| v.number(key).map(Mass::from_kg);
     if v.has("height_cm") {
-        let surface =
-            bsa::body_surface_m2(Length::from_cm(v.number("height_cm")?), kg("weight_kg")?);
+        let surface = SurfaceFormula::DuBois
+            .body_surface_m2(Length::from_cm(v.number("height_cm")?), kg("weight_kg")?);
         let liver = Volume::from_ml(v.number("whole_liver_ml")?);
         let a = bsa::activity(surface, Volume::from_ml(v.number("tumour_ml")?), liver, liver);
         return Ok(Answer::table(

@@ -1,13 +1,8 @@
 //! Body surface area, as on the resin label: `A = (BSA - 0.2) + V_T / V_liver`, for a lobe times
-//! its share of the liver's volume.
+//! its share of the liver's volume. The body surface itself is `hepatica_regimen::dose`'s, which
+//! doses drugs by it.
 
-use hepatica_physics::{Activity, Length, Mass, Volume};
-
-/// Body surface area in m² (Du Bois 1916): `0.20247 H^0.725 W^0.425`, H in m, W in kg.
-#[must_use]
-pub fn body_surface_m2(height: Length, weight: Mass) -> f64 {
-    0.20247 * height.m().powf(0.725) * weight.kg().powf(0.425)
-}
+use hepatica_physics::{Activity, Volume};
 
 /// The activity for a treated volume with its tumours. The tumour fraction is that of the treated
 /// volume, the other variant being that of the whole liver. Before any reduction for lung shunt.
