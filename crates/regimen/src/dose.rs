@@ -474,3 +474,240 @@ fn positive(what: &str, value: Option<f64>, most: f64) -> Result<(), DoseError> 
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hepatica_physics::{Length, Mass};
+    use proptest::prelude::*;
+
+    fn capecitabine(mg_per_m2: f64) -> Prescription {
+        let fractions = [("0", 1.0), ("-1", 0.75), ("-2", 0.5)];
+        Prescription {
+            drug: "Capecitabine".to_owned(),
+            dose: DrugDose {
+                mg_per_m2: Some(mg_per_m2),
+                mg: None,
+                per: Per::Intake,
+                source: "E2211 [seen]".to_owned(),
+            },
+            times_a_day: 2,
+            surface: SurfaceFormula::DuBois,
+            surface_cap_m2: None,
+            level: fractions
+                .iter()
+                .map(|(id, f)| Level {
+                    id: (*id).to_owned(),
+                    fraction: Some(*f),
+                    mg_per_m2: None,
+                    mg: None,
+                })
+                .collect(),
+            form: Form {
+                tablets_mg: vec![500.0, 150.0],
+                piece: Piece::Tablet,
+                rounding: Rounding::Nearest,
+                max_mg_per_intake: None,
+                max_mg_per_day: None,
+                max_tablets_per_intake: Some(6),
+                largest_deviation_percent: 10.0,
+                source: "tablets of 150 and 500 mg [seen]".to_owned(),
+            },
+        }
+    }
+
+    fn temozolomide(per: Per, times_a_day: u32) -> Prescription {
+        let mut p = capecitabine(200.0);
+        p.drug = "Temozolomide".to_owned();
+        p.dose.per = per;
+        p.times_a_day = times_a_day;
+        let level = |id: &str, mg_per_m2| Level {
+            id: id.to_owned(),
+            fraction: None,
+            mg_per_m2: Some(mg_per_m2),
+            mg: None,
+        };
+        p.level = vec![level("0", 200.0), level("-1", 150.0), level("-2", 100.0)];
+        p.form.tablets_mg = vec![5.0, 20.0, 100.0, 140.0, 180.0, 250.0];
+        p.form.piece = Piece::Capsule;
+        p
+    }
+
+    fn dpyd() -> AdjustmentTable {
+        let row = |from, factor| AdjustmentRow {
+            from,
+            factor,
+            mark: "seen".to_owned(),
+            source: "CPIC 2018".to_owned(),
+        };
+        AdjustmentTable {
+            measure: "DPYD activity score".to_owned(),
+            unit: String::new(),
+            most: 2.0,
+            row: vec![row(0.0, 0.0), row(1.0, 0.5), row(2.0, 1.0)],
+        }
+    }
+
+    fn renal() -> AdjustmentTable {
+        let row = |from, factor| AdjustmentRow {
+            from,
+            factor,
+            mark: "recalled".to_owned(),
+            source: "capecitabine label".to_owned(),
+        };
+        AdjustmentTable {
+            measure: "creatinine clearance".to_owned(),
+            unit: "mL/min".to_owned(),
+            most: 300.0,
+            row: vec![row(0.0, 0.0), row(30.0, 0.75), row(51.0, 1.0)],
+        }
+    }
+
+    #[test]
+    fn capecitabine_at_one_body_surface() {
+        let target = |mg_per_m2| {
+            let p = capecitabine(mg_per_m2).prescribe_at_surface(1.85, "0", &[]).unwrap();
+            (p.intake.target_mg, p.intake.to_string(), p.mg_per_day)
+        };
+        let words = "2 tablets of 500 mg and 3 of 150 mg".to_owned();
+        assert_eq!(target(750.0), (1387.5, words, 2900.0));
+        let words = "1 tablet of 500 mg and 4 of 150 mg".to_owned();
+        assert_eq!(target(600.0), (1110.0, words, 2200.0));
+    }
+
+    #[test]
+    fn every_line_from_height_to_tablets_has_its_reason() {
+        let body = Body { height: Length::from_cm(170.0), weight: Mass::from_kg(70.0) };
+        let half = dpyd().adjustment(1.0).unwrap().unwrap();
+        let p = capecitabine(750.0).prescribe(&body, "-1", &[half]).unwrap();
+        let lines: Vec<String> = p
+            .lines
+            .iter()
+            .map(|l| format!("{}: {:.1} {} ({})", l.what, l.value, l.unit, l.because))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "height: 170.0 cm (measured)",
+                "weight: 70.0 kg (measured)",
+                "body surface: 1.8 m² (height and weight, Du Bois)",
+                "dose an intake: 562.5 mg/m² (level -1: 75 % of the full dose)",
+                "dose an intake: 1017.9 mg (562.5 mg/m² times 1.81 m²)",
+                "dose an intake, DPYD activity score: 509.0 mg (DPYD activity score 1: 1017.9 mg times 0.5)",
+                "taken an intake: 500.0 mg (1 tablet of 500 mg, rounded to the nearest (-1.8 %))",
+                "taken a day: 1000.0 mg (2 a day)",
+            ]
+        );
+        assert!(p.lines.iter().all(|l| !l.source.is_empty()));
+        assert_eq!(p.lines[5].source, "CPIC 2018 [seen]");
+    }
+
+    #[test]
+    fn a_dose_of_a_day_is_divided_and_one_of_an_intake_is_not() {
+        let once = temozolomide(Per::Day, 1).prescribe_at_surface(1.8, "0", &[]).unwrap();
+        assert_eq!(once.intake.to_string(), "2 capsules of 180 mg");
+        let twice = temozolomide(Per::Day, 2).prescribe_at_surface(1.8, "0", &[]).unwrap();
+        assert_eq!(twice.intake.to_string(), "1 capsule of 180 mg");
+        assert_eq!(once.mg_per_day, twice.mg_per_day);
+        let down = temozolomide(Per::Day, 1).prescribe_at_surface(1.8, "-1", &[]).unwrap();
+        assert_eq!(down.intake.achieved_mg, 270.0);
+    }
+
+    #[test]
+    fn kidneys_and_enzymes() {
+        let factor = |t: &AdjustmentTable, v| t.adjustment(v).map(|a| a.map_or(1.0, |a| a.factor));
+        assert_eq!([1.0, 1.5, 2.0].map(|s| factor(&dpyd(), s).unwrap()), [0.5, 0.5, 1.0]);
+        assert_eq!(
+            [30.0, 50.0, 51.0, 90.0].map(|c| factor(&renal(), c).unwrap()),
+            [0.75, 0.75, 1.0, 1.0]
+        );
+        let error = renal().adjustment(29.9).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "contraindicated: creatinine clearance = 29.9 mL/min (capecitabine label [recalled])"
+        );
+        assert!(matches!(dpyd().adjustment(0.5), Err(DoseError::Contraindicated { .. })));
+        for value in [-1.0, 2.5, f64::NAN] {
+            assert!(matches!(dpyd().adjustment(value), Err(DoseError::Value { .. })), "{value}");
+        }
+        let mut disordered = renal();
+        disordered.row.swap(0, 1);
+        assert!(disordered.adjustment(90.0).is_err());
+    }
+
+    #[test]
+    fn levels_that_are_the_same_tablets_are_found() {
+        assert_eq!(capecitabine(750.0).levels_with_same_tablets().unwrap(), []);
+        let mut close = capecitabine(750.0);
+        close.level[1].fraction = Some(0.99);
+        let same = close.levels_with_same_tablets().unwrap();
+        assert_eq!((same[0].higher.as_str(), same[0].lower.as_str()), ("0", "-1"));
+        assert!(same[0].at > 70 && same[0].of == 141);
+        let mut flat = capecitabine(750.0);
+        flat.dose.mg_per_m2 = None;
+        flat.dose.mg = Some(1000.0);
+        flat.level[1].fraction = Some(0.98);
+        assert_eq!(flat.levels_with_same_tablets().unwrap()[0].of, 1);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_in_words() {
+        let refused = |change: &dyn Fn(&mut Prescription)| {
+            let mut p = capecitabine(750.0);
+            change(&mut p);
+            p.check().unwrap_err().to_string()
+        };
+        assert_eq!(
+            refused(&|p| p.dose.mg = Some(1000.0)),
+            "Capecitabine: dose = both, expected either mg_per_m2 or mg"
+        );
+        let error = refused(&|p| {
+            p.level[1] = Level { fraction: None, mg: Some(500.0), ..p.level[1].clone() }
+        });
+        assert!(error.contains("level -1 = mg, expected mg_per_m2"), "{error}");
+        assert!(refused(&|p| p.level[2].id = "0".to_owned()).contains("twice"));
+        assert!(refused(&|p| p.level[2].fraction = Some(0.0)).contains("above 0"));
+        assert!(refused(&|p| p.level[2].fraction = None).contains("0 of them"));
+        assert!(refused(&|p| p.times_a_day = 0).contains("1 to 12"));
+        assert!(refused(&|p| p.level.clear()).contains("1 to 20 levels"));
+        let p = capecitabine(750.0);
+        let error = p.prescribe_at_surface(1.8, "-3", &[]).unwrap_err().to_string();
+        assert_eq!(error, "Capecitabine has no dose level `-3`; there are: 0, -1, -2");
+        assert!(p.prescribe_at_surface(f64::NAN, "0", &[]).is_err());
+        let body = Body { height: Length::from_cm(170.0), weight: Mass::from_kg(70_000.0) };
+        assert!(p.prescribe(&body, "0", &[]).unwrap_err().to_string().starts_with("weight in kg"));
+    }
+
+    #[test]
+    fn a_prescription_reads_from_toml_and_a_typing_error_is_named() {
+        let text = r#"
+            drug = "Temozolomide"
+            dose = { mg_per_m2 = 200.0, per = "day", source = "E2211 [seen]" }
+            times_a_day = 1
+            surface = "mosteller"
+            level = [{ id = "0", fraction = 1.0 }, { id = "-1", mg_per_m2 = 150.0 }]
+            [form]
+            tablets_mg = [5.0, 20.0, 100.0, 140.0, 180.0, 250.0]
+            piece = "capsule"
+            rounding = "nearest"
+            largest_deviation_percent = 5.0
+            source = "label [recalled]"
+        "#;
+        let p: Prescription = crate::strict::parse(text, "p.toml").unwrap();
+        p.check().unwrap();
+        let wrong = text.replace("rounding", "roundng");
+        let error = crate::strict::parse::<Prescription>(&wrong, "p.toml").unwrap_err();
+        assert!(error.to_string().contains("did you mean `rounding`"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_lower_level_is_never_more(m2 in 1.2_f64..2.6, base in 500.0_f64..1250.0) {
+            let p = capecitabine(base);
+            let at = |l| p.prescribe_at_surface(m2, l, &[]).map(|p| p.mg_per_day);
+            if let (Ok(full), Ok(less)) = (at("0"), at("-1")) {
+                prop_assert!(less <= full);
+            }
+        }
+    }
+}
