@@ -9,6 +9,7 @@
 //! | [`response`] | scans to response and progression: RECIST 1.1, mRECIST, by region |
 //! | [`dose`] | body surface, levels, adjustments, tablets, with the reason on every line |
 //! | [`exposure`] | fraction of the absorbed dose delivered while each drug is taken |
+//! | [`site`] | on which days a hospital can do what: `sites/*.toml` |
 //! | [`strict`] | TOML that a person writes, read strictly |
 //!
 //! The regimen counts civil days; decay counts instants. They meet in [`exposure`] and nowhere
@@ -21,6 +22,7 @@ pub mod exposure;
 pub mod measure;
 pub mod protocol;
 pub mod response;
+pub mod site;
 pub mod strict;
 
 pub use calendar::{Calendar, CycleDay};
