@@ -1,5 +1,6 @@
 //! A protocol on real dates. Days are civil days: no hours, no zones.
 
+use crate::course::days_between;
 use crate::protocol::{Drug, Protocol, Window};
 use jiff::Span;
 use jiff::civil::Date;
@@ -41,18 +42,31 @@ impl std::fmt::Display for CycleDay {
     }
 }
 
-/// Cycles of equal length laid end to end from a first day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Cycles on real dates: those whose first day is known, then cycles of equal length laid end to
+/// end.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Calendar {
     c1d1: Date,
     cycle_days: u32,
+    /// First days that are known, from the first cycle on.
+    starts: Vec<Date>,
 }
 
 impl Calendar {
     /// The calendar of a protocol whose first day is `c1d1`.
     #[must_use]
     pub fn new(protocol: &Protocol, c1d1: Date) -> Self {
-        Self { c1d1, cycle_days: protocol.cycle_days }
+        Self { c1d1, cycle_days: protocol.cycle.days, starts: vec![c1d1] }
+    }
+
+    /// The calendar of a course whose cycles began, or are expected, on these days, in order.
+    /// Without any it is that of `c1d1` alone.
+    #[must_use]
+    pub fn with_starts(protocol: &Protocol, c1d1: Date, starts: Vec<Date>) -> Self {
+        match starts.first() {
+            Some(first) => Self { c1d1: *first, cycle_days: protocol.cycle.days, starts },
+            None => Self::new(protocol, c1d1),
+        }
     }
 
     /// Reads the first day, `YYYY-MM-DD` and nothing else.
@@ -82,17 +96,24 @@ impl Calendar {
     /// [`CalendarError::Beyond`] past year 9999.
     pub fn date(&self, CycleDay { cycle, day }: CycleDay) -> Result<Date, CalendarError> {
         let beyond = CalendarError::Beyond { c1d1: self.c1d1, cycle, day };
-        let days = (i64::from(cycle) - 1) * i64::from(self.cycle_days) + i64::from(day) - 1;
+        let known = (cycle.max(1) as usize).min(self.starts.len());
+        let start = self.starts[known - 1];
+        let cycles = i64::from(cycle) - known as i64;
+        let days = cycles * i64::from(self.cycle_days) + i64::from(day) - 1;
         let span = Span::new().try_days(days);
-        span.and_then(|span| self.c1d1.checked_add(span)).map_err(|_| beyond)
+        span.and_then(|span| start.checked_add(span)).map_err(|_| beyond)
     }
 
     /// Which day of which cycle a date is; `None` before the first day.
     #[must_use]
     pub fn cycle_day(&self, date: Date) -> Option<CycleDay> {
-        let days = self.c1d1.until(date).ok()?.get_days();
-        let days = u32::try_from(days).ok()?;
-        Some(CycleDay { cycle: days / self.cycle_days + 1, day: days % self.cycle_days + 1 })
+        let known = self.starts.partition_point(|s| *s <= date).checked_sub(1)?;
+        let days = u32::try_from(days_between(self.starts[known], date)).ok()?;
+        let number = u32::try_from(known).ok()?.saturating_add(1);
+        // A cycle that was made to wait is longer than the others; the last known one is not.
+        let cycles = if known + 1 == self.starts.len() { days / self.cycle_days } else { 0 };
+        let day = days - cycles * self.cycle_days + 1;
+        Some(CycleDay { cycle: number.saturating_add(cycles), day })
     }
 
     /// First, aimed at, and last date of a window.

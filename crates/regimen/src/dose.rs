@@ -176,7 +176,7 @@ pub struct Prescription {
 }
 
 /// A step on the way to a dose.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
     /// What it is.
     pub what: String,

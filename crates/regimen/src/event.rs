@@ -61,7 +61,7 @@ impl Event {
     pub fn is_ahead(&self) -> bool {
         // A day begins up to 14 hours earlier in the east than in UTC.
         let latest = self.recorded.saturating_add(jiff::SignedDuration::from_hours(14));
-        latest.is_ok_and(|t| self.on > t.to_zoned(jiff::tz::TimeZone::UTC).date())
+        latest.is_ok_and(|t| self.on > jiff::tz::Offset::UTC.to_datetime(t).date())
     }
 }
 

@@ -20,7 +20,7 @@ const SHIPPED: [(&str, &str); 1] =
 // ---- rules ---------------------------------------------------------------------------------------
 
 /// A file of criteria.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GateFile {
     /// Version of the format.
@@ -34,7 +34,7 @@ pub struct GateFile {
 }
 
 /// A gate.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GateRule {
     /// Short identifier.
@@ -56,7 +56,7 @@ pub struct GateRule {
 }
 
 /// `platelets at least 100, else wait 7 days, at most 4 times, then one level down`.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Wait {
     /// Days until the gate is asked again.
@@ -92,7 +92,7 @@ pub enum Step {
 }
 
 /// A criterion.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CriterionRule {
     /// Short identifier.
@@ -232,7 +232,7 @@ pub enum Missing {
 }
 
 /// A protocol that departs from a criterion on purpose.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Override {
     /// Identifier of the protocol.

@@ -1,9 +1,15 @@
-//! The regimen: protocol as data, its calendar, and when each drug is taken.
+//! The regimen: protocol as data, a course as a fold of what happened, gates that explain
+//! themselves, and one function that says what is due.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`protocol`] | cycles, drugs, procedures with windows: `protocols/*.toml` |
-//! | [`calendar`] | a protocol on real dates, from the first day of the first cycle |
+//! | [`protocol`] | cycles, drugs, procedures, gates, rules: `protocols/*.toml` |
+//! | [`calendar`] | a protocol on real dates |
+//! | [`event`], [`log`] | what can be recorded of a course, and the file it is kept in |
+//! | [`course`] | the fold: what the events say, in any order of arrival |
+//! | [`state`] | where a course stands: cycles, doses, procedures |
+//! | [`next`] | what is due, allowed, held, and why |
+//! | [`gate`], [`evidence`] | criteria held against what is known on a day |
 //! | [`measure`] | what can be measured on a patient: names, units, what is possible |
 //! | [`ctcae`] | grades of laboratory values, and the toxicities that a person grades |
 //! | [`response`] | scans to response and progression: RECIST 1.1, mRECIST, by region |
@@ -16,14 +22,25 @@
 //! else. Knows nothing of images and dose maps.
 
 pub mod calendar;
-pub mod dose;
+pub mod course;
 pub mod ctcae;
+pub mod dose;
+pub mod event;
+pub mod evidence;
 pub mod exposure;
+pub mod gate;
+pub mod log;
 pub mod measure;
+pub mod next;
 pub mod protocol;
 pub mod response;
 pub mod site;
+pub mod state;
 pub mod strict;
 
 pub use calendar::{Calendar, CycleDay};
+pub use course::Course;
+pub use event::{Event, EventId, Fact};
+pub use log::Log;
 pub use protocol::{Drug, Procedure, ProcedureKind, Protocol, ProtocolError, Window};
+pub use state::State;

@@ -12,7 +12,6 @@ pub mod diff;
 use crate::dose::{
     AdjustmentTable, DrugDose, Form, Level, Per, Prescription, SurfaceFormula,
 };
-use crate::endpoint::Endpoint;
 use crate::gate::{Comparison, CriterionRule, GateFile, GateRule, Step};
 use crate::response::ResponseRules;
 use crate::strict::{self, TomlError};
@@ -42,7 +41,7 @@ const SHIPPED: [(&str, &str); 5] = [
     ("captem", include_str!("../../../../protocols/captem.toml")),
     ("radioembolization", include_str!("../../../../protocols/radioembolization.toml")),
     ("capecitabine-tare", include_str!("../../../../protocols/capecitabine-tare.toml")),
-    ("folfox6", include_str!("../../../../protocols/folfox6.toml")),
+    ("mfolfox6", include_str!("../../../../protocols/mfolfox6.toml")),
 ];
 
 /// A protocol.
@@ -91,9 +90,6 @@ pub struct Protocol {
     pub modification: Vec<Modification>,
     /// How response is assessed.
     pub response: Option<ResponseRules>,
-    /// What is measured of the treatment in the end.
-    #[serde(default)]
-    pub endpoint: Vec<Endpoint>,
 }
 
 /// Cycles of equal length.
@@ -589,7 +585,6 @@ impl Protocol {
             ("assessment", self.assessment.len()),
             ("gate", self.gate.len()),
             ("modification", self.modification.len()),
-            ("endpoint", self.endpoint.len()),
         ] {
             if length > MAX_ENTRIES {
                 let expected = format!("at most {MAX_ENTRIES}");
