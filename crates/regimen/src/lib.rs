@@ -14,6 +14,10 @@
 //! | [`ctcae`] | grades of laboratory values, and the toxicities that a person grades |
 //! | [`response`] | scans to response and progression: RECIST 1.1, mRECIST, by region |
 //! | [`dose`] | body surface, levels, adjustments, tablets, with the reason on every line |
+//! | [`protocol`] | cycles, drugs, procedures with windows: `protocols/*.toml` |
+//! | [`calendar`] | a protocol on real dates, from the first day of the first cycle |
+//! | [`measure`] | what can be measured on a patient: names, units, what is possible |
+//! | [`response`] | scans to response and progression: RECIST 1.1, mRECIST, by region |
 //! | [`exposure`] | fraction of the absorbed dose delivered while each drug is taken |
 //! | [`site`] | on which days a hospital can do what: `sites/*.toml` |
 //! | [`strict`] | TOML that a person writes, read strictly |
@@ -36,6 +40,9 @@ pub mod protocol;
 pub mod response;
 pub mod site;
 pub mod state;
+pub mod measure;
+pub mod protocol;
+pub mod response;
 pub mod strict;
 
 pub use calendar::{Calendar, CycleDay};
