@@ -17,6 +17,7 @@
 //! | [`protocol`] | cycles, drugs, procedures with windows: `protocols/*.toml` |
 //! | [`calendar`] | a protocol on real dates, from the first day of the first cycle |
 //! | [`measure`] | what can be measured on a patient: names, units, what is possible |
+//! | [`ctcae`] | grades of laboratory values, and the toxicities that a person grades |
 //! | [`response`] | scans to response and progression: RECIST 1.1, mRECIST, by region |
 //! | [`exposure`] | fraction of the absorbed dose delivered while each drug is taken |
 //! | [`site`] | on which days a hospital can do what: `sites/*.toml` |
@@ -31,6 +32,7 @@ pub mod ctcae;
 pub mod dose;
 pub mod event;
 pub mod evidence;
+pub mod ctcae;
 pub mod exposure;
 pub mod gate;
 pub mod log;
