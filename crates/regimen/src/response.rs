@@ -912,3 +912,313 @@ fn days_between(from: Date, to: Date) -> i64 {
     // Civil days; both are within the calendar, so this cannot fail.
     from.until(to).map_or(0, |span| i64::from(span.get_days()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::ToSpan;
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    const START: Date = date(2027, 1, 1);
+
+    fn on(day: i64) -> Date {
+        START + day.days()
+    }
+
+    fn lesion(id: &str, site: &str, mm: impl Into<Option<f64>>) -> Lesion {
+        Lesion {
+            id: id.into(),
+            site: site.into(),
+            node: site == "node",
+            diameter_mm: mm.into(),
+            viable_mm: None,
+        }
+    }
+
+    fn enhancing(id: &str, mm: f64, viable: impl Into<Option<f64>>) -> Lesion {
+        Lesion { viable_mm: viable.into(), ..lesion(id, "liver", mm) }
+    }
+
+    fn scan(lesions: Vec<Lesion>) -> Scan {
+        Scan { lesions, ..Scan::default() }
+    }
+
+    fn rules() -> ResponseRules {
+        ResponseRules::standard(Criteria::Recist11)
+    }
+
+    fn run(
+        baseline: &Scan,
+        later: &[(i64, Scan)],
+        scope: Scope,
+        rules: &ResponseRules,
+    ) -> Assessment {
+        let later: Vec<_> = later.iter().map(|(day, scan)| (on(*day), scan)).collect();
+        let series = Series { start: START, baseline_date: on(-10), baseline, later: &later };
+        assess(&series, scope, rules)
+    }
+
+    fn overall(a: &Assessment) -> Vec<&str> {
+        a.points.iter().map(|p| p.overall.as_str()).collect()
+    }
+
+    #[test]
+    fn a_missing_target_is_not_evaluable_unless_the_rest_is_progression() {
+        let base = scan(vec![lesion("a", "liver", 40.0), lesion("b", "liver", 20.0)]);
+        let small = scan(vec![lesion("a", "liver", 20.0), lesion("b", "liver", None)]);
+        let large = scan(vec![lesion("a", "liver", 75.0)]);
+        let got = run(&base, &[(60, small), (120, large)], Scope::All, &rules());
+        assert_eq!(overall(&got), ["NE", "PD"]);
+        assert_eq!(got.points[0].sum_mm, None);
+        assert_eq!(got.points[0].notes, ["not evaluable: b; not evaluable"]);
+        assert_eq!(got.progression_date, Some(on(120)));
+        // What is not evaluable is no nadir.
+        assert_eq!(got.points[1].nadir_mm, Some(60.0));
+    }
+
+    #[test]
+    fn the_regions_are_judged_apart() {
+        let base = scan(vec![lesion("a", "liver segment 4", 50.0), lesion("n", "node", 20.0)]);
+        let next = Scan {
+            lesions: vec![lesion("a", "liver segment 4", 30.0), lesion("n", "node", 26.0)],
+            new_lesions: vec!["bone".into()],
+            ..Scan::default()
+        };
+        let later = [(60, next)];
+        let of = |scope| run(&base, &later, scope, &rules());
+        assert_eq!(overall(&of(Scope::Liver)), ["PR"]);
+        assert_eq!(overall(&of(Scope::OutsideLiver)), ["PD"]);
+        assert_eq!(overall(&of(Scope::All)), ["PD"]);
+        let liver = of(Scope::Liver);
+        assert_eq!(
+            (liver.baseline_sum_mm, liver.points[0].change_percent),
+            (Some(50.0), Some(-40.0))
+        );
+    }
+
+    #[test]
+    fn no_disease_outside_the_liver_is_said_so() {
+        let base = scan(vec![lesion("a", "liver", 50.0)]);
+        let got = run(&base, &[(60, base.clone())], Scope::OutsideLiver, &rules());
+        assert_eq!((overall(&got), got.best), (vec!["ND"], Response::Nd));
+    }
+
+    #[test]
+    fn normal_nodes_are_complete_response_and_stay_in_the_sum() {
+        let base = scan(vec![lesion("a", "liver", 20.0), lesion("n", "node", 20.0)]);
+        let next = scan(vec![lesion("a", "liver", 0.0), lesion("n", "node", 9.0)]);
+        let got = run(&base, &[(60, next.clone()), (90, next)], Scope::All, &rules());
+        assert_eq!((overall(&got), got.best_confirmed), (vec!["CR", "CR"], Some(Response::Cr)));
+        assert_eq!(got.points[0].sum_mm, Some(9.0));
+        let at_ten = scan(vec![lesion("a", "liver", 0.0), lesion("n", "node", 10.0)]);
+        assert_eq!(overall(&run(&base, &[(60, at_ten)], Scope::All, &rules())), ["PR"]);
+    }
+
+    #[test]
+    fn what_comes_back_after_all_had_gone_is_progression() {
+        let base = scan(vec![lesion("a", "liver", 20.0), lesion("b", "liver", 30.0)]);
+        let gone = scan(vec![lesion("a", "liver", 0.0), lesion("b", "liver", 0.0)]);
+        let back = scan(vec![lesion("a", "liver", 4.0), lesion("b", "liver", 0.0)]);
+        let got = run(&base, &[(60, gone), (120, back.clone())], Scope::All, &rules());
+        assert_eq!(overall(&got), ["CR", "PD"]);
+        // Back while the other is there: it only counts in the sum.
+        let part = scan(vec![lesion("a", "liver", 0.0), lesion("b", "liver", 20.0)]);
+        let again = scan(vec![lesion("a", "liver", 3.0), lesion("b", "liver", 20.0)]);
+        let got = run(&base, &[(60, part), (120, again)], Scope::All, &rules());
+        assert_eq!(overall(&got), ["PR", "PR"]);
+        assert_eq!(got.points[1].notes, ["a had disappeared and is back with 3 mm"]);
+    }
+
+    #[test]
+    fn nobody_is_stable_beside_a_lesion_that_nobody_named() {
+        let base = scan(vec![lesion("a", "liver", 50.0)]);
+        let next = scan(vec![lesion("a", "liver", 30.0), lesion("x", "liver", 12.0)]);
+        let got = run(&base, &[(60, next)], Scope::All, &rules());
+        assert_eq!(overall(&got), ["NE"]);
+        assert!(got.points[0].problems[0].starts_with("x is no target of the baseline"));
+        assert_eq!(got.points[0].notes, ["PR if what is wrong did not matter"]);
+        assert_eq!(got.points[0].target, Some(Response::Pr));
+    }
+
+    #[test]
+    fn impossible_sizes_and_two_of_one_day_are_problems() {
+        let base = scan(vec![lesion("a", "liver", 50.0)]);
+        for mm in [-1.0, f64::NAN, f64::INFINITY, 900.0] {
+            let got =
+                run(&base, &[(60, scan(vec![lesion("a", "liver", mm)]))], Scope::All, &rules());
+            assert_eq!(overall(&got), ["NE"]);
+            assert_eq!(got.points[0].problems.len(), 1);
+        }
+        let one = scan(vec![lesion("a", "liver", 50.0)]);
+        let two = scan(vec![lesion("a", "liver", 20.0)]);
+        let got = run(&base, &[(60, one.clone()), (60, two)], Scope::All, &rules());
+        assert_eq!((overall(&got), got.points.len()), (vec!["NE"], 1));
+        assert_eq!(
+            overall(&run(&base, &[(60, one.clone()), (60, one)], Scope::All, &rules())),
+            ["SD"]
+        );
+    }
+
+    #[test]
+    fn the_baseline_is_checked() {
+        let base = scan(vec![
+            lesion("a", "liver", 50.0),
+            lesion("b", "liver", 8.0),
+            lesion("c", "liver", 30.0),
+            lesion("d", "lung", None),
+            lesion("n", "node", 14.0),
+            lesion("l", "livr", 20.0),
+        ]);
+        let later = [(-10, base.clone())];
+        let problems = run(&base, &later, Scope::All, &rules()).problems;
+        for (n, start) in [
+            "b: 8 mm at baseline, expected at least 10 mm",
+            "d: without a diameter at baseline it is no target",
+            "l: is the site `livr` the liver?",
+            "n: 14 mm at baseline, expected at least 15 mm of a target node (short axis)",
+            "3 targets in liver, at most 2 are allowed",
+            "the scan of 2026-12-22 is not after the baseline of 2026-12-22",
+        ]
+        .iter()
+        .enumerate()
+        {
+            assert!(problems[n].starts_with(start), "{problems:#?}");
+        }
+    }
+
+    #[test]
+    fn only_the_enhancing_part_counts_in_mrecist() {
+        let mrecist = ResponseRules::standard(Criteria::Mrecist);
+        let base = scan(vec![enhancing("a", 50.0, 50.0)]);
+        let necrotic = scan(vec![enhancing("a", 48.0, 20.0)]);
+        let dead = scan(vec![enhancing("a", 45.0, 0.0)]);
+        let later = [(60, necrotic), (120, dead)];
+        assert_eq!(overall(&run(&base, &later, Scope::Liver, &mrecist)), ["PR", "CR"]);
+        assert_eq!(overall(&run(&base, &later, Scope::Liver, &rules())), ["SD", "SD"]);
+        // 20 % is progression, without a least growth in mm.
+        let base = scan(vec![enhancing("a", 15.0, 10.0)]);
+        let later = [(60, scan(vec![enhancing("a", 15.0, 12.0)]))];
+        assert_eq!(overall(&run(&base, &later, Scope::Liver, &mrecist)), ["PD"]);
+        // Viable part not told, or longer than the lesion.
+        for viable in [None, Some(16.0)] {
+            let later = [(60, scan(vec![enhancing("a", 15.0, viable)]))];
+            assert_eq!(overall(&run(&base, &later, Scope::Liver, &mrecist)), ["NE"]);
+        }
+    }
+
+    #[test]
+    fn only_disease_followed_by_eye() {
+        let with = |state| Scan {
+            non_target: vec![NonTarget { site: "liver".into(), state }],
+            ..Scan::default()
+        };
+        use NonTargetState::{Cr, NonCrNonPd, Pd};
+        let base = with(NonCrNonPd);
+        let later =
+            [(60, with(NonCrNonPd)), (120, with(Cr)), (180, with(Pd)), (240, Scan::default())];
+        let got = run(&base, &later, Scope::Liver, &rules());
+        assert_eq!(overall(&got), ["NON-CR/NON-PD", "CR", "PD", "NE"]);
+        assert_eq!(got.best_confirmed, Some(Response::Sd));
+    }
+
+    #[test]
+    fn a_response_waits_for_its_confirmation() {
+        let base = scan(vec![lesion("a", "liver", 50.0)]);
+        let got = run(&base, &[(60, scan(vec![lesion("a", "liver", 30.0)]))], Scope::All, &rules());
+        assert_eq!((got.best, got.best_confirmed), (Response::Pr, Some(Response::Sd)));
+        assert!(
+            got.notes[0].starts_with("PR of 2027-03-02 is not confirmed yet"),
+            "{:?}",
+            got.notes
+        );
+        let mut without = rules();
+        without.confirmation_days = None;
+        let got = run(&base, &[(60, base.clone())], Scope::All, &without);
+        assert_eq!((got.best, got.best_confirmed), (Response::Sd, None));
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_and_rules_are_checked() {
+        let text = "criteria = \"recist-1.1\"\nstable_min_days = 42\nsource = \"x\"\n";
+        let read: ResponseRules = crate::strict::parse(text, "p.toml").expect("sound");
+        assert_eq!((read.confirmation_days, read.targets_per_organ_max), (None, 2));
+        assert!(read.problems().is_empty() && rules().problems().is_empty());
+        let more = format!("{text}stable_min_day = 3\n");
+        assert!(crate::strict::parse::<ResponseRules>(&more, "p.toml").is_err());
+        let more = format!("{text}partial_percent = nan\ntargets_max = 1\n");
+        let read: ResponseRules = crate::strict::parse(&more, "p.toml").expect("TOML");
+        assert_eq!(read.problems().len(), 2);
+        assert!(toml::from_str::<Lesion>("id = \"a\"\nsite = \"liver\"\nsize = 3").is_err());
+    }
+
+    fn any_scans() -> impl Strategy<Value = Vec<(i64, Scan)>> {
+        let mm = proptest::option::weighted(0.9, 0.0_f64..120.0);
+        let one = (mm.clone(), mm, any::<bool>(), 1_i64..300);
+        proptest::collection::vec(one, 0..6).prop_map(|list| {
+            let scans = list.into_iter().map(|(a, b, new, day)| {
+                let lesions = vec![lesion("a", "liver", a), lesion("n", "node", b)];
+                let new_lesions = if new && day % 7 == 0 { vec!["bone".into()] } else { vec![] };
+                (day, Scan { lesions, new_lesions, ..Scan::default() })
+            });
+            scans.collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_arrival_does_not_matter(scans in any_scans(), turn in 0_usize..6) {
+            let base = scan(vec![lesion("a", "liver", 40.0), lesion("n", "node", 20.0)]);
+            let mut other = scans.clone();
+            other.reverse();
+            if !other.is_empty() {
+                let turn = turn % other.len();
+                other.rotate_left(turn);
+            }
+            for s in &mut other {
+                s.1.lesions.reverse();
+            }
+            for scope in [Scope::All, Scope::Liver, Scope::OutsideLiver] {
+                prop_assert_eq!(
+                    run(&base, &scans, scope, &rules()),
+                    run(&base, &other, scope, &rules())
+                );
+            }
+        }
+
+        /// Without limits in mm the answer does not depend on the unit of length.
+        #[test]
+        fn sums_scale(scans in any_scans(), by in 0.25_f64..4.0) {
+            let liver = |s: &Scan, by: f64| {
+                let mm = s.lesions[0].diameter_mm.map(|mm| mm * by);
+                scan(vec![lesion("a", "liver", mm)])
+            };
+            let mut free = rules();
+            free.progression_mm = Some(0.0);
+            free.target_min_mm = 0.0;
+            let base = scan(vec![lesion("a", "liver", 40.0)]);
+            let of = |by: f64| {
+                let scans: Vec<_> = scans.iter().map(|(day, s)| (*day, liver(s, by))).collect();
+                run(&liver(&base, by), &scans, Scope::All, &free)
+            };
+            let (one, other) = (of(1.0), of(by));
+            prop_assert_eq!(overall(&one), overall(&other));
+            for (a, b) in one.points.iter().zip(&other.points) {
+                if let (Some(a), Some(b)) = (a.sum_mm, b.sum_mm) {
+                    prop_assert!((a * by - b).abs() < 1e-9 * b.max(1.0));
+                }
+            }
+        }
+
+        /// A new lesion anywhere is progression of the whole.
+        #[test]
+        fn progression_by_new_lesions_is_in_the_whole_too(scans in any_scans()) {
+            let base = scan(vec![lesion("a", "liver", 40.0), lesion("n", "node", 20.0)]);
+            let outside = run(&base, &scans, Scope::OutsideLiver, &rules());
+            let all = run(&base, &scans, Scope::All, &rules());
+            for (part, whole) in outside.points.iter().zip(&all.points) {
+                prop_assert!(!part.new_lesion || whole.overall == Response::Pd);
+            }
+        }
+    }
+}
