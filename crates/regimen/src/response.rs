@@ -9,7 +9,7 @@
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// What is recorded for a lesion that is seen but too small to measure, mm (RECIST 1.1).
@@ -101,7 +101,7 @@ pub enum Nadir {
     Baseline,
 }
 
-/// Rules of response, from a protocol file. What is left out is RECIST 1.1's [recalled].
+/// Rules of response, from a protocol file. What is left out is RECIST 1.1's (recalled).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResponseRules {
@@ -250,7 +250,7 @@ pub enum Scope {
 
 impl Scope {
     /// Whether disease at a site is looked at. The liver is a site whose first word is `liver`,
-    /// unless it is a node.
+    /// unless it is a node (by `node`, or by a word of the site: `liver hilum node`).
     #[must_use]
     pub fn holds(self, site: &str, node: bool) -> bool {
         match self {
@@ -385,21 +385,31 @@ pub struct Series<'a> {
     pub later: &'a [(Date, &'a Scan)],
 }
 
-/// Whether a site is the liver: its first word is.
-fn in_liver(site: &str) -> bool {
-    let first = site.trim().split(|c: char| !c.is_alphanumeric()).next();
-    first.is_some_and(|word| word.eq_ignore_ascii_case("liver"))
+/// Words of a site.
+fn words(site: &str) -> impl Iterator<Item = &str> {
+    site.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 
-/// A site that looks like the liver and is not written so: it would be counted outside.
-fn looks_like_liver(site: &str) -> bool {
-    let word = site.trim().to_lowercase();
-    let first = word.split(|c: char| !c.is_alphanumeric()).next().unwrap_or("");
-    !in_liver(site)
-        && (first.is_empty()
-            || strsim::jaro_winkler(first, "liver") > 0.85
-            || first.starts_with("hepa")
-            || first.starts_with("seg"))
+/// Whether a site is the liver: its first word is, and it is no node.
+fn in_liver(site: &str) -> bool {
+    words(site).next().is_some_and(|word| word.eq_ignore_ascii_case("liver")) && !is_node(site)
+}
+
+fn is_node(site: &str) -> bool {
+    let named = ["node", "nodes", "nodal", "lymph"];
+    words(site).any(|word| named.iter().any(|n| word.eq_ignore_ascii_case(n)))
+}
+
+/// A site that may be meant to be the liver and is not written so. It belongs to no region until
+/// a person has said which: counted outside, a new lesion of the liver would be hidden.
+fn is_doubtful(site: &str) -> bool {
+    if in_liver(site) || is_node(site) {
+        return false;
+    }
+    let Some(first) = words(site).next().map(str::to_lowercase) else { return true };
+    strsim::jaro_winkler(&first, "liver") > 0.85
+        || first.starts_with("hepa")
+        || first.starts_with("seg")
 }
 
 /// The organ of a lesion: all nodes are one.
@@ -435,7 +445,7 @@ fn size(lesion: &Lesion, criteria: Criteria) -> Result<f64, Option<String>> {
         (false, Some(whole), _) => Ok(whole),
         (true, _, Some(part)) => Ok(part),
         // What has disappeared has no viable part.
-        (true, Some(whole), None) if whole == 0.0 => Ok(0.0),
+        (true, Some(0.0), None) => Ok(0.0),
         _ => Err(None),
     }
 }
@@ -454,18 +464,33 @@ struct Day<'a> {
     lesions: BTreeMap<&'a str, Vec<&'a Lesion>>,
     non_target: BTreeMap<String, Vec<NonTargetState>>,
     new_lesions: Vec<&'a str>,
+    /// Sites that may be the liver.
+    doubtful: BTreeSet<&'a str>,
 }
 
 impl<'a> Day<'a> {
     fn add(&mut self, scan: &'a Scan, scope: Scope) {
+        let mut here = |site: &'a str, node: bool| {
+            if !node && is_doubtful(site) {
+                self.doubtful.insert(site);
+                return scope == Scope::All;
+            }
+            scope.holds(site, node)
+        };
         for lesion in &scan.lesions {
+            here(&lesion.site, lesion.node);
             self.lesions.entry(&lesion.id).or_default().push(lesion);
         }
-        for n in scan.non_target.iter().filter(|n| scope.holds(&n.site, false)) {
-            self.non_target.entry(n.site.trim().to_lowercase()).or_default().push(n.state);
+        for n in &scan.non_target {
+            if here(&n.site, false) {
+                self.non_target.entry(n.site.trim().to_lowercase()).or_default().push(n.state);
+            }
         }
-        let new = scan.new_lesions.iter().filter(|site| scope.holds(site, false));
-        self.new_lesions.extend(new.map(String::as_str));
+        for site in &scan.new_lesions {
+            if here(site, false) {
+                self.new_lesions.push(site);
+            }
+        }
     }
 
     /// The one lesion of an id, or none when two scans of the day differ.
@@ -497,6 +522,8 @@ pub fn assess(series: &Series<'_>, scope: Scope, rules: &ResponseRules) -> Asses
     let baseline_sum =
         (!targets.is_empty()).then(|| targets.iter().map(|t| t.baseline_mm).sum::<f64>());
 
+    problems.extend(base_day.doubtful.iter().map(|site| site_problem(site)));
+
     let mut days: BTreeMap<Date, Day<'_>> = BTreeMap::new();
     let mut not_counted: Vec<Date> = Vec::new();
     for (date, scan) in later {
@@ -516,6 +543,7 @@ pub fn assess(series: &Series<'_>, scope: Scope, rules: &ResponseRules) -> Asses
         rules,
         targets: &targets,
         known: &known,
+        doubtful: &base_day.doubtful,
         followed: &base_day.non_target,
         baseline_sum,
         smallest: baseline_sum,
@@ -554,10 +582,8 @@ fn targets<'a>(
     lesions.sort_by(|a, b| a.id.cmp(&b.id));
     let mut organs: BTreeMap<String, u32> = BTreeMap::new();
     for lesion in lesions {
-        if !lesion.node && looks_like_liver(&lesion.site) {
-            problems.push(site_problem(&lesion.id, &lesion.site));
-        }
-        if !scope.holds(&lesion.site, lesion.node) {
+        let doubtful = !lesion.node && is_doubtful(&lesion.site);
+        if !scope.holds(&lesion.site, lesion.node) || (doubtful && scope != Scope::All) {
             continue;
         }
         if targets.last().is_some_and(|t| t.id == lesion.id) {
@@ -591,9 +617,6 @@ fn targets<'a>(
         *organs.entry(organ(lesion)).or_default() += 1;
         targets.push(Target { id: &lesion.id, node: lesion.node, baseline_mm: mm });
     }
-    for n in baseline.non_target.iter().filter(|n| looks_like_liver(&n.site)) {
-        problems.push(site_problem("a non-target", &n.site));
-    }
     for (organ, n) in organs {
         let most = rules.targets_per_organ_max;
         if n > most {
@@ -610,8 +633,10 @@ fn targets<'a>(
     targets
 }
 
-fn site_problem(what: &str, site: &str) -> String {
-    format!("{what}: is the site `{site}` the liver? Then write `liver`; it counts as outside now")
+fn site_problem(site: &str) -> String {
+    format!(
+        "is the site `{site}` in the liver? Then write `liver` first; until then no region is judged"
+    )
 }
 
 /// Goes from scan to scan.
@@ -621,6 +646,8 @@ struct Walk<'a> {
     targets: &'a [Target<'a>],
     /// All lesions of the baseline, whatever their region.
     known: &'a BTreeMap<&'a str, &'a Lesion>,
+    /// Sites of the baseline that may be the liver.
+    doubtful: &'a BTreeSet<&'a str>,
     /// Sites of disease that is followed by eye.
     followed: &'a BTreeMap<String, Vec<NonTargetState>>,
     baseline_sum: Option<f64>,
@@ -643,18 +670,16 @@ impl<'a> Walk<'a> {
         let (target, sum) = self.targets(day, nadir, &mut notes, &mut problems);
         let non_target = self.non_target(day, &mut problems);
         self.strangers(day, &mut problems);
+        if self.scope != Scope::All {
+            let sites = self.doubtful.union(&day.doubtful);
+            problems.extend(sites.map(|site| site_problem(site)));
+        }
         let new_lesion = !day.new_lesions.is_empty();
         if new_lesion {
             let mut sites = day.new_lesions.clone();
             sites.sort_unstable();
             sites.dedup();
             notes.push(format!("new lesion: {}", sites.join(", ")));
-            problems.extend(
-                sites
-                    .iter()
-                    .filter(|s| looks_like_liver(s))
-                    .map(|s| site_problem("a new lesion", s)),
-            );
         }
         let mut overall = overall(target, non_target, new_lesion);
         if !problems.is_empty() && overall != Response::Pd && overall != Response::Ne {
@@ -705,13 +730,7 @@ impl<'a> Walk<'a> {
                     problems.push(format!("{}: a node on one scan and none on another", t.id));
                     Err(None)
                 }
-                Some(Ok(lesion)) => {
-                    let at_baseline = self.known.get(t.id);
-                    if at_baseline.is_some_and(|b| in_liver(&b.site) != in_liver(&lesion.site)) {
-                        problems.push(format!("{}: its site is now `{}`", t.id, lesion.site));
-                    }
-                    size(lesion, self.rules.criteria)
-                }
+                Some(Ok(lesion)) => size(lesion, self.rules.criteria),
                 Some(Err(())) => Err(Some(format!("{}: two scans of this day differ", t.id))),
                 None => Err(None),
             };
@@ -817,14 +836,24 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// Lesions that nobody named at baseline.
+    /// Lesions that nobody named at baseline, or that have moved from one region to another.
     fn strangers(&self, day: &Day<'_>, problems: &mut Vec<String>) {
+        let here = |l: &Lesion| self.scope.holds(&l.site, l.node);
         for (id, lesions) in &day.lesions {
-            let here = lesions.iter().any(|l| self.scope.holds(&l.site, l.node));
-            if here && !self.known.contains_key(id) {
-                problems.push(format!(
+            match self.known.get(id) {
+                None if lesions.iter().any(|l| here(l)) => problems.push(format!(
                     "{id} is no target of the baseline: not in the sum; if it is new, record it as a new lesion"
-                ));
+                )),
+                Some(before) => {
+                    let moved = |l: &&&Lesion| in_liver(&l.site) != in_liver(&before.site);
+                    if let Some(now) = lesions.iter().find(moved) {
+                        problems.push(format!(
+                            "{id}: its site was `{}` at baseline and is `{}` now",
+                            before.site, now.site
+                        ));
+                    }
+                }
+                None => {}
             }
         }
     }
@@ -1075,9 +1104,9 @@ mod tests {
         for (n, start) in [
             "b: 8 mm at baseline, expected at least 10 mm",
             "d: without a diameter at baseline it is no target",
-            "l: is the site `livr` the liver?",
             "n: 14 mm at baseline, expected at least 15 mm of a target node (short axis)",
             "3 targets in liver, at most 2 are allowed",
+            "is the site `livr` in the liver?",
             "the scan of 2026-12-22 is not after the baseline of 2026-12-22",
         ]
         .iter()
@@ -1085,6 +1114,26 @@ mod tests {
         {
             assert!(problems[n].starts_with(start), "{problems:#?}");
         }
+    }
+
+    #[test]
+    fn a_site_that_may_be_the_liver_hides_nothing() {
+        let base = scan(vec![lesion("a", "liver", 50.0)]);
+        let with = |site: &str| Scan { new_lesions: vec![site.into()], ..base.clone() };
+        let of = |site: &str, scope| {
+            let got = run(&base, &[(60, with(site))], scope, &rules());
+            got.points[0].overall.as_str()
+        };
+        let regions = [Scope::All, Scope::Liver, Scope::OutsideLiver];
+        assert_eq!(regions.map(|s| of("livr", s)), ["PD", "NE", "NE"]);
+        assert_eq!(regions.map(|s| of("segment 8", s)), ["PD", "NE", "NE"]);
+        assert_eq!(regions.map(|s| of("Liver, segment 8", s)), ["PD", "PD", "ND"]);
+        assert_eq!(regions.map(|s| of("liver hilum node", s)), ["PD", "SD", "PD"]);
+        // A target that moves from the lung to the liver is a mistake for both.
+        let base = scan(vec![lesion("a", "liver", 50.0), lesion("b", "lung", 20.0)]);
+        let next = scan(vec![lesion("a", "liver", 50.0), lesion("b", "liver", 20.0)]);
+        let got = regions.map(|s| run(&base, &[(60, next.clone())], s, &rules()).points[0].overall);
+        assert_eq!(got, [Response::Ne; 3]);
     }
 
     #[test]
