@@ -19,6 +19,7 @@
 //! | [`measure`] | what can be measured on a patient: names, units, what is possible |
 //! | [`ctcae`] | grades of laboratory values, and the toxicities that a person grades |
 //! | [`response`] | scans to response and progression: RECIST 1.1, mRECIST, by region |
+//! | [`endpoint`] | progression-free survival and its kin, from facts and rules |
 //! | [`exposure`] | fraction of the absorbed dose delivered while each drug is taken |
 //! | [`site`] | on which days a hospital can do what: `sites/*.toml` |
 //! | [`strict`] | TOML that a person writes, read strictly |
@@ -33,6 +34,7 @@ pub mod dose;
 pub mod event;
 pub mod evidence;
 pub mod ctcae;
+pub mod endpoint;
 pub mod exposure;
 pub mod gate;
 pub mod log;

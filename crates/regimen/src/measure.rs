@@ -295,7 +295,7 @@ impl Measure {
     }
 
     /// Usual limits of normal where the site gives none. Where they differ by sex and `male` is
-    /// not known there is none. They are [recalled]: see [`Measure::limits_source`].
+    /// not known there is none. They are (recalled): see [`Measure::limits_source`].
     #[must_use]
     pub fn usual_limits(&self, male: Option<bool>) -> SiteLimits {
         let pick = |women: Option<f64>, men: Option<f64>| match (men, male) {
