@@ -221,7 +221,7 @@ pub enum MeasureError {
 
 fn near_name(near: &Option<String>) -> String {
     near.as_ref().map_or_else(
-        || "; `hepatica protocol` lists those of a protocol".into(),
+        || "; the names are those of measures.toml".into(),
         |n| format!("; did you mean `{n}`?"),
     )
 }
