@@ -13,13 +13,8 @@
 //! | [`measure`] | what can be measured on a patient: names, units, what is possible |
 //! | [`ctcae`] | grades of laboratory values, and the toxicities that a person grades |
 //! | [`response`] | scans to response and progression: RECIST 1.1, mRECIST, by region |
-//! | [`dose`] | body surface, levels, adjustments, tablets, with the reason on every line |
-//! | [`protocol`] | cycles, drugs, procedures with windows: `protocols/*.toml` |
-//! | [`calendar`] | a protocol on real dates, from the first day of the first cycle |
-//! | [`measure`] | what can be measured on a patient: names, units, what is possible |
-//! | [`ctcae`] | grades of laboratory values, and the toxicities that a person grades |
-//! | [`response`] | scans to response and progression: RECIST 1.1, mRECIST, by region |
 //! | [`endpoint`] | progression-free survival and its kin, from facts and rules |
+//! | [`dose`] | body surface, levels, adjustments, tablets, with the reason on every line |
 //! | [`exposure`] | fraction of the absorbed dose delivered while each drug is taken |
 //! | [`site`] | on which days a hospital can do what: `sites/*.toml` |
 //! | [`strict`] | TOML that a person writes, read strictly |
@@ -31,10 +26,9 @@ pub mod calendar;
 pub mod course;
 pub mod ctcae;
 pub mod dose;
+pub mod endpoint;
 pub mod event;
 pub mod evidence;
-pub mod ctcae;
-pub mod endpoint;
 pub mod exposure;
 pub mod gate;
 pub mod log;
@@ -44,14 +38,12 @@ pub mod protocol;
 pub mod response;
 pub mod site;
 pub mod state;
-pub mod measure;
-pub mod protocol;
-pub mod response;
 pub mod strict;
 
 pub use calendar::{Calendar, CycleDay};
 pub use course::Course;
 pub use event::{Event, EventId, Fact};
 pub use log::Log;
+pub use next::{Agenda, next};
 pub use protocol::{Drug, Procedure, ProcedureKind, Protocol, ProtocolError, Window};
 pub use state::State;

@@ -12,6 +12,7 @@ pub mod diff;
 use crate::dose::{
     AdjustmentTable, DrugDose, Form, Level, Per, Prescription, SurfaceFormula,
 };
+use crate::endpoint::Endpoint;
 use crate::gate::{Comparison, CriterionRule, GateFile, GateRule, Step};
 use crate::response::ResponseRules;
 use crate::strict::{self, TomlError};
@@ -90,6 +91,9 @@ pub struct Protocol {
     pub modification: Vec<Modification>,
     /// How response is assessed.
     pub response: Option<ResponseRules>,
+    /// What is measured of the treatment in the end.
+    #[serde(default)]
+    pub endpoint: Vec<Endpoint>,
 }
 
 /// Cycles of equal length.
@@ -585,6 +589,7 @@ impl Protocol {
             ("assessment", self.assessment.len()),
             ("gate", self.gate.len()),
             ("modification", self.modification.len()),
+            ("endpoint", self.endpoint.len()),
         ] {
             if length > MAX_ENTRIES {
                 let expected = format!("at most {MAX_ENTRIES}");
