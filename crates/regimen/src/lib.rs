@@ -16,6 +16,7 @@
 //! | [`endpoint`] | progression-free survival and its kin, from facts and rules |
 //! | [`dose`] | body surface, levels, adjustments, tablets, with the reason on every line |
 //! | [`exposure`] | fraction of the absorbed dose delivered while each drug is taken |
+//! | [`propose`] | first days on which a regimen can start at a site, best first, with reasons |
 //! | [`site`] | on which days a hospital can do what: `sites/*.toml` |
 //! | [`strict`] | TOML that a person writes, read strictly |
 //!
@@ -34,6 +35,7 @@ pub mod gate;
 pub mod log;
 pub mod measure;
 pub mod next;
+pub mod propose;
 pub mod protocol;
 pub mod response;
 pub mod site;

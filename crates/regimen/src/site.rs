@@ -568,7 +568,9 @@ mod tests {
         let treatment = day("2027-01-05");
         let at = site.treatment(treatment).unwrap();
         assert_eq!(at.to_string(), "2027-01-05T11:00:00-05:00[America/New_York]");
-        let Orderable::Yes { order_by, because } = site.spheres(treatment, &[at.clone()]) else {
+        let Orderable::Yes { order_by, because } =
+            site.spheres(treatment, std::slice::from_ref(&at))
+        else {
             panic!("orderable");
         };
         assert_eq!(order_by, day("2026-12-30"));
