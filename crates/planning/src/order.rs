@@ -3,7 +3,8 @@
 use crate::device::Device;
 use crate::plan::{Order, OrderChoice};
 use hepatica_physics::{Activity, Dose, TimeSpan};
-use jiff::civil::{Time, Weekday};
+use hepatica_regimen::site::{Orderable, Site};
+use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{ToSpan, ZonedDateTime};
 use thiserror::Error;
@@ -166,6 +167,21 @@ pub fn calibrations_serving(
     Ok(found)
 }
 
+/// Whether spheres of a device can be had at a site for a treatment day, and until when they must be
+/// ordered: the device's calibrations at the site's hour of treatment, the site's deliveries. What
+/// cannot be understood is a reason why not.
+#[must_use]
+pub fn orderable(device: &Device, site: &Site, date: Date) -> Orderable {
+    let no = |because: String| Orderable::No { because };
+    match site.treatment(date) {
+        Err(e) => no(e.to_string()),
+        Ok(treatment) => match calibrations_serving(device, &treatment) {
+            Err(e) => no(e.to_string()),
+            Ok(calibrations) => site.spheres(date, &calibrations),
+        },
+    }
+}
+
 fn weekday(name: &str) -> Option<Weekday> {
     Some(match name.to_lowercase().as_str() {
         "monday" => Weekday::Monday,
@@ -323,6 +339,27 @@ mod tests {
             .map(|c| elapsed(c, &treatment).h())
             .collect();
         assert_eq!(hours, [191.0, 24.0]);
+    }
+
+    #[test]
+    fn spheres_for_a_day_are_those_of_the_device_and_the_site() {
+        let site = Site::named("example").expect("shipped");
+        let resin = Device::named("resin").expect("shipped");
+        let date = "2027-01-05".parse().expect("a date");
+        let Orderable::Yes { order_by, because } = orderable(&resin, &site, date) else {
+            panic!("resin is calibrated from Monday to Saturday")
+        };
+        assert_eq!(order_by.to_string(), "2026-12-30");
+        assert!(because.contains("2027-01-04 18:00 EST to 2027-01-07 18:00 EST"), "{because}");
+        // Usable for 12 h after calibration only, Monday morning has none: none is calibrated on Sunday.
+        let mut few = resin;
+        few.vials.calibration.usable_before_h = 0.0;
+        few.vials.calibration.usable_after_h = 12.0;
+        let monday = "2027-01-04".parse().expect("a date");
+        assert!(matches!(orderable(&few, &site, monday), Orderable::No { .. }));
+        few.vials.calibration.weekdays = vec!["someday".to_owned()];
+        let Orderable::No { because } = orderable(&few, &site, date) else { panic!("no day") };
+        assert!(because.contains("weekdays = someday"), "{because}");
     }
 
     #[test]
