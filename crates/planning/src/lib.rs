@@ -13,7 +13,6 @@
 //! | `models` | what each model answers for a territory, and what bound it |
 //! | [`device`] | what a label says, as data |
 //! | [`order`] | from an activity in the patient to vials |
-//! | [`gate`] | criteria as data, held against measures |
 //! | [`uncertainty`] | intervals |
 //! | [`explain`] | how numbers came to be |
 //! | [`fused`] | planes through the lesions |
@@ -27,7 +26,6 @@ pub mod case;
 pub mod device;
 pub mod explain;
 pub mod fused;
-pub mod gate;
 pub mod inputs;
 pub mod lung;
 mod models;

@@ -4,6 +4,7 @@
 //! (`dose_gy`, `activity_gbq`), because beyond this border there are no Rust types to carry it.
 //! The JSON Schema of [`Plan`] is published as `docs/schema/plan.schema.json`.
 
+pub use hepatica_regimen::gate::{Criterion, Gate, Status};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -83,22 +84,6 @@ pub struct Decision {
     pub status: Status,
     /// For the head of the report.
     pub sentence: String,
-}
-
-/// The answer of a gate or a criterion.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// Met.
-    Pass,
-    /// Not met, but the protocol departs from this limit on purpose and says why.
-    Overridden,
-    /// Cannot tell, or may be put right: wait.
-    Hold,
-    /// Not met.
-    Fail,
 }
 
 /// Constants behind every number.
@@ -494,46 +479,6 @@ pub struct Cumulative {
     pub whole_normal_liver_bed_gy: f64,
     /// Mean dose of every tumour over all sessions.
     pub tumour_dose_gy: BTreeMap<String, f64>,
-}
-
-/// A gate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Gate {
-    /// Identifier.
-    pub id: String,
-    /// For people.
-    pub name: String,
-    /// The worst of its criteria.
-    pub status: Status,
-    /// One sentence why.
-    pub reason: String,
-    /// Its criteria.
-    pub criteria: Vec<Criterion>,
-}
-
-/// A criterion of a gate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Criterion {
-    /// Identifier.
-    pub id: String,
-    /// For people.
-    pub name: String,
-    /// What is measured.
-    pub measure: String,
-    /// Value found; `None` if unknown.
-    pub value: Option<serde_json::Value>,
-    /// Unit of value and limit.
-    pub unit: String,
-    /// `<=`, `<`, `>=`, `>`, `=`, `!=`.
-    pub comparison: String,
-    /// The limit.
-    pub limit: serde_json::Value,
-    /// The answer.
-    pub status: Status,
-    /// In words: what was found, what is missing, why it is overridden.
-    pub reason: String,
-    /// Where the limit is from.
-    pub source: String,
 }
 
 /// Dates.

@@ -3,10 +3,10 @@
 
 use crate::case::Case;
 use crate::device::{Device, DeviceError, Sourced};
-use crate::gate::GateRule;
 use crate::pipeline::Options;
 use crate::strict::TomlError;
 use hepatica_regimen::calendar::CalendarError;
+use hepatica_regimen::gate::{GateFile, GateRule};
 use hepatica_regimen::{Calendar, CycleDay, ProcedureKind, Protocol, ProtocolError, Window};
 use jiff::ZonedDateTime;
 use jiff::civil::{Date, Time};
@@ -124,7 +124,7 @@ impl Setting {
             protocol,
             calendar,
             device,
-            gate: GateRule::shipped()?,
+            gate: GateFile::shipped("radioembolization")?.into(),
             zone,
             zone_name,
             treatment_time,

@@ -217,10 +217,8 @@ impl<'e> Course<'e> {
         events: impl IntoIterator<Item = (&'e EventId, &'e Event)>,
         as_of: Option<Timestamp>,
     ) -> Result<Self, CourseError> {
-        let mut known: Vec<_> = events
-            .into_iter()
-            .filter(|(_, e)| as_of.is_none_or(|t| e.recorded <= t))
-            .collect();
+        let mut known: Vec<_> =
+            events.into_iter().filter(|(_, e)| as_of.is_none_or(|t| e.recorded <= t)).collect();
         known.sort_by(|(a, x), (b, y)| x.recorded.cmp(&y.recorded).then_with(|| a.cmp(b)));
         known.dedup_by(|a, b| a.0 == b.0);
         let mut problems = Vec::new();

@@ -340,7 +340,8 @@ impl Fact {
             }
             Self::Simulation(s) => {
                 let shunt = s.measures.get("lung_shunt_percent");
-                let shunt = shunt.map_or(String::new(), |m| format!(", lung shunt {:.1} %", m.value));
+                let shunt =
+                    shunt.map_or(String::new(), |m| format!(", lung shunt {:.1} %", m.value));
                 format!("{} sessions planned{shunt}", s.activity_gbq.len())
             }
             Self::Session { procedure, territory, activity_gbq, .. } => {
@@ -399,7 +400,10 @@ mod tests {
     #[test]
     fn what_is_told_ahead_is_known_as_such() {
         assert!(labs("2027-01-04", "2026-11-24T09:30:00Z").is_ahead());
-        assert!(!labs("2027-01-04", "2027-01-03T22:30:00Z").is_ahead(), "it is the 4th in the east");
+        assert!(
+            !labs("2027-01-04", "2027-01-03T22:30:00Z").is_ahead(),
+            "it is the 4th in the east"
+        );
         assert!(!labs("2027-01-04", "2027-01-09T09:30:00Z").is_ahead());
     }
 }

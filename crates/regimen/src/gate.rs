@@ -252,7 +252,10 @@ impl GateFile {
             return Err(TomlError::Invalid {
                 file: format!("gates/{name}.toml"),
                 line: 1,
-                message: format!("no gate of that name is shipped; there are: {}", names.join(", ")),
+                message: format!(
+                    "no gate of that name is shipped; there are: {}",
+                    names.join(", ")
+                ),
             });
         };
         Self::parse(text, &format!("gates/{name}.toml"))
@@ -357,9 +360,9 @@ pub struct Setting<'a> {
 
 impl Evidence for Setting<'_> {
     fn find(&self, criterion: &CriterionRule) -> Found {
-        self.measures.get(&criterion.measure).map_or(Found::Missing, |v| {
-            Found::Value(Value { value: *v, interval: None, on: None })
-        })
+        self.measures
+            .get(&criterion.measure)
+            .map_or(Found::Missing, |v| Found::Value(Value { value: *v, interval: None, on: None }))
     }
 
     fn device(&self) -> Option<&str> {
@@ -632,7 +635,9 @@ impl CriterionRule {
             _ => String::new(),
         };
         match (a.found, a.limit) {
-            (Found::Missing, _) if self.missing == Missing::Pass => format!("{name}: none recorded"),
+            (Found::Missing, _) if self.missing == Missing::Pass => {
+                format!("{name}: none recorded")
+            }
             (Found::Missing, _) => format!("{name}: not known{because}"),
             (Found::Stale { on }, _) => {
                 let days = self.within_days.unwrap_or(0);
@@ -654,7 +659,11 @@ impl CriterionRule {
                     met(low) != met(high)
                 });
                 let doubt = doubt.map_or(String::new(), |[low, high]| {
-                    format!(", its interval {} to {} reaches across", self.shown(low), self.shown(high))
+                    format!(
+                        ", its interval {} to {} reaches across",
+                        self.shown(low),
+                        self.shown(high)
+                    )
                 });
                 let (v, on, l) = (self.shown(v.value), when(v.on), self.shown(l));
                 let sign = self.comparison.sign();
@@ -674,7 +683,9 @@ impl CriterionRule {
         Some(match a.truth {
             Truth::Met => return None,
             Truth::CannotTell => match a.found {
-                Found::Conflict { .. } => format!("{name}: say which value is right (a correction)"),
+                Found::Conflict { .. } => {
+                    format!("{name}: say which value is right (a correction)")
+                }
                 _ => format!("{name}: a value{by}"),
             },
             Truth::NotMet if self.is_yes_or_no() => format!("{name}: another finding{by}"),

@@ -13,6 +13,7 @@
 //! | [`measure`] | what can be measured on a patient: names, units, what is possible |
 //! | [`ctcae`] | grades of laboratory values, and the toxicities that a person grades |
 //! | [`response`] | scans to response and progression: RECIST 1.1, mRECIST, by region |
+//! | [`outcome`] | response and endpoints of a course |
 //! | [`endpoint`] | progression-free survival and its kin, from facts and rules |
 //! | [`dose`] | body surface, levels, adjustments, tablets, with the reason on every line |
 //! | [`exposure`] | fraction of the absorbed dose delivered while each drug is taken |
@@ -35,6 +36,7 @@ pub mod gate;
 pub mod log;
 pub mod measure;
 pub mod next;
+pub mod outcome;
 pub mod propose;
 pub mod protocol;
 pub mod response;

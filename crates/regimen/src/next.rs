@@ -14,6 +14,7 @@ use crate::ctcae::{Graded, Laboratory, Limits, Version};
 use crate::evidence::Known;
 use crate::gate::{Gate, Status as GateStatus};
 use crate::measure::Measure;
+use crate::outcome::{Outcomes, outcomes};
 use crate::protocol::{Assessment, AssessmentKind, End, IfMissed, Protocol, Timing};
 use crate::state::{Begun, Cycle, ProcedureStatus, State};
 use jiff::civil::Date;
@@ -53,6 +54,8 @@ pub struct Agenda {
     pub gates: Vec<GateBefore>,
     /// Last values with their grades.
     pub values: Vec<GradedValue>,
+    /// Response and endpoints.
+    pub outcomes: Outcomes,
     /// What was done otherwise than the protocol says.
     pub deviations: Vec<String>,
     /// Values that contradict each other.
@@ -72,7 +75,9 @@ pub struct Ended {
 }
 
 /// What an obligation is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A cycle begins.
@@ -226,6 +231,7 @@ pub fn next(protocol: &Protocol, course: &Course<'_>, state: &State<'_>) -> Agen
         periods,
         gates,
         values: asking.values(),
+        outcomes: outcomes(protocol, course, state),
         deviations: asking.deviations(),
         conflicts: asking.conflicts(),
         warnings: asking.warnings(),
@@ -358,14 +364,16 @@ impl<'a, 'e> Asking<'a, 'e> {
     }
 
     fn drug(&self, p: &DosePeriod) -> Obligation {
-        let drug = self.protocol.drug(&p.drug);
+        let dose = &p.dose;
+        let drug = self.protocol.drug(&dose.drug);
         let recorded = |date: Date| {
             let of = |r: &&crate::course::DoseRecord<'_>| {
-                r.drug == p.drug && (r.from..=r.to).contains(&date)
+                r.drug == dose.drug && (r.from..=r.to).contains(&date)
             };
             self.course.doses.iter().rev().find(of).map(|r| r.taken)
         };
-        let mut because = p.because.clone();
+        let mut because = dose.because.clone();
+        because.extend(dose.held.clone());
         let until = p.to.min(self.today());
         let days = days_between(p.from, until) + 1;
         let known: Vec<_> = (0..days.max(0)).map(|n| recorded(plus(p.from, n))).collect();
@@ -377,9 +385,9 @@ impl<'a, 'e> Asking<'a, 'e> {
         let begun = self.state.cycle(p.cycle).is_some_and(Cycle::has_begun);
         let status = if self.ended_before(p.from) {
             Status::Cancelled
-        } else if p.stopped {
+        } else if dose.stopped {
             Status::NotNeeded
-        } else if p.held || (!begun && self.today() >= p.from) {
+        } else if dose.held.is_some() || (!begun && self.today() >= p.from) {
             Status::Held
         } else if p.from > self.today() {
             Status::Upcoming
@@ -392,10 +400,10 @@ impl<'a, 'e> Asking<'a, 'e> {
             Status::Done
         };
         Obligation {
-            id: format!("c{}/{}/{}", p.cycle, p.drug, p.from_day),
+            id: format!("c{}/{}/{}", p.cycle, dose.drug, p.from_day),
             kind: Kind::Drug,
-            what: p.drug.clone(),
-            name: p.name.clone(),
+            what: dose.drug.clone(),
+            name: dose.name.clone(),
             cycle: Some(p.cycle),
             reference: format!("day {} of cycle {}", p.from_day, p.cycle),
             earliest: p.from,
@@ -451,16 +459,19 @@ impl<'a, 'e> Asking<'a, 'e> {
                     put(format!("{}/{}/{}", after, a.id, n + 1), None, reference, from);
                 }
                 Some(days) => {
-                    let end = self.state.cycles.last().map_or(from, |c| {
-                        plus(c.start, i64::from(self.protocol.cycle.days))
-                    });
+                    let end = self
+                        .state
+                        .cycles
+                        .last()
+                        .map_or(from, |c| plus(c.start, i64::from(self.protocol.cycle.days)));
                     let mut k = 1;
                     loop {
                         let day = plus(from, i64::from(days) * k);
                         if day > end || self.ended_before(plus(day, i64::from(t.earliest))) {
                             break;
                         }
-                        let reference = words::after(&what, (i64::from(days) * k) as i32 + t.target);
+                        let reference =
+                            words::after(&what, (i64::from(days) * k) as i32 + t.target);
                         put(format!("{}/{}/{k}", after, a.id), None, reference, day);
                         k += 1;
                     }
@@ -537,7 +548,8 @@ impl<'a, 'e> Asking<'a, 'e> {
             match samples.iter().find(|s| s.on >= from) {
                 Some(s) => last = last.max(Some(s.on)),
                 None => {
-                    missing.push(Measure::find(measure).map_or(measure.clone(), |m| m.name.clone()));
+                    missing
+                        .push(Measure::find(measure).map_or(measure.clone(), |m| m.name.clone()));
                 }
             }
         }
@@ -574,7 +586,8 @@ impl<'a, 'e> Asking<'a, 'e> {
             let Some(w) = state.window else { continue };
             let today = self.today();
             let mut because = Vec::new();
-            let asked = matches!(state.status, ProcedureStatus::Planned | ProcedureStatus::Undecided);
+            let asked =
+                matches!(state.status, ProcedureStatus::Planned | ProcedureStatus::Undecided);
             let day = w.target.max(today.min(w.latest));
             let mut passes = true;
             if asked {
@@ -648,8 +661,8 @@ impl<'a, 'e> Asking<'a, 'e> {
             };
             let version = Version::try_from(self.protocol.ctcae).ok();
             let grade = version.and_then(|v| term.grade(v, last.value, &limits).ok());
-            let textbook = (lln.is_none() && usual.lln.is_some())
-                || (uln.is_none() && usual.uln.is_some());
+            let textbook =
+                (lln.is_none() && usual.lln.is_some()) || (uln.is_none() && usual.uln.is_some());
             values.push(GradedValue {
                 measure: (*id).to_owned(),
                 name: measure.name.clone(),
@@ -669,7 +682,10 @@ impl<'a, 'e> Asking<'a, 'e> {
         for c in self.state.cycles.iter().filter(|c| c.begun == Begun::Recorded) {
             let before = if c.number == 1 { "start" } else { "cycle" };
             for reason in self.held_by(before, c.start) {
-                all.push(format!("cycle {} was begun on {} all the same: {reason}", c.number, c.start));
+                all.push(format!(
+                    "cycle {} was begun on {} all the same: {reason}",
+                    c.number, c.start
+                ));
             }
             let early = days_between(c.start, c.planned);
             if early > 0 && c.number > 1 {
@@ -696,7 +712,10 @@ impl<'a, 'e> Asking<'a, 'e> {
         }
         for r in &self.course.doses {
             if self.protocol.drug(r.drug).is_none() {
-                all.push(format!("{} was taken on {}; the protocol does not have it", r.drug, r.from));
+                all.push(format!(
+                    "{} was taken on {}; the protocol does not have it",
+                    r.drug, r.from
+                ));
             }
         }
         all

@@ -8,10 +8,11 @@
 use crate::course::{Course, days_between, plus};
 use crate::evidence::{Known, selects};
 use crate::gate::{GateRule, Step, Truth};
+use crate::outcome::Scans;
 use crate::protocol::{
     Drug, End, IfMissed, MAX_CYCLE, Modification, Procedure, ProcedureKind, Protocol, Window,
 };
-use crate::response::{self, Scope, Series};
+use crate::response::Scope;
 use jiff::civil::Date;
 
 /// Cycles to come that are laid out beyond the running one, where nothing asks for more.
@@ -316,9 +317,7 @@ impl<'a, 'e> Layout<'a, 'e> {
             Some(_) => plus(planned, -EARLY_DAYS),
             None => plus(planned, -EARLY_DAYS * 4),
         };
-        let opens = |drug: &str| {
-            self.protocol.drug(drug).is_some_and(|d| d.first_day == first_day)
-        };
+        let opens = |drug: &str| self.protocol.drug(drug).is_some_and(|d| d.first_day == first_day);
         let of = |r: &&crate::course::DoseRecord<'_>| {
             r.taken && opens(r.drug) && r.to >= from && r.from <= self.today
         };
@@ -530,7 +529,8 @@ impl<'a, 'e> Layout<'a, 'e> {
                 && m.terms.iter().any(|s| selects(s, t.term));
             // The same episode, noted again.
             let before = all[..place].iter().rfind(|b| b.term == t.term);
-            let again = before.is_some_and(|b| b.grade > until_grade && m.grades.contains(&b.grade));
+            let again =
+                before.is_some_and(|b| b.grade > until_grade && m.grades.contains(&b.grade));
             if !called || again {
                 continue;
             }
@@ -541,8 +541,7 @@ impl<'a, 'e> Layout<'a, 'e> {
                 .iter()
                 .find(|l| l.term == term && l.grade <= until_grade && l.on <= self.today)
                 .map(|l| l.on);
-            let because =
-                Cause::Toxicity { modification: n, term, grade, ctcae, on, appearance };
+            let because = Cause::Toxicity { modification: n, term, grade, ctcae, on, appearance };
             // To stop needs no waiting.
             calls.push((if step == Step::Stop { on } else { over.unwrap_or(on) }, step, because));
             if m.hold_until_grade.is_some() {
@@ -595,16 +594,8 @@ impl<'a, 'e> Layout<'a, 'e> {
     }
 
     fn progression(&self) -> Option<Date> {
-        let rules = self.protocol.response.as_ref()?;
-        let until = |d: Date| d <= self.today;
-        let (baseline, later) = baseline_and_later(self.course, until)?;
-        let series = Series {
-            start: self.course.c1d1,
-            baseline_date: baseline.0,
-            baseline: baseline.1,
-            later: &later,
-        };
-        response::assess(&series, Scope::All, rules).progression_date
+        let scans = Scans::of(self.course, self.today)?;
+        scans.assess(self.course.c1d1, Scope::All, self.protocol)?.progression_date
     }
 
     // ---- procedures ------------------------------------------------------------------------------
@@ -717,20 +708,6 @@ impl<'a, 'e> Layout<'a, 'e> {
         }
         None
     }
-}
-
-/// The baseline scan, the last one until the first day, and those after it.
-#[must_use]
-#[allow(clippy::type_complexity)]
-pub fn baseline_and_later<'e>(
-    course: &Course<'e>,
-    counts: impl Fn(Date) -> bool,
-) -> Option<((Date, &'e response::Scan), Vec<(Date, &'e response::Scan)>)> {
-    let scans: Vec<_> = course.scans.iter().copied().filter(|(on, _)| counts(*on)).collect();
-    // Without one before, the first one made is what later ones are compared with.
-    let place = scans.partition_point(|(on, _)| *on <= course.c1d1).saturating_sub(1);
-    let baseline = *scans.get(place)?;
-    Some((baseline, scans[place + 1..].to_vec()))
 }
 
 fn dated(window: &Window, cycles: &[Cycle]) -> Option<DatedWindow> {

@@ -50,10 +50,6 @@ pub struct DoseAnswer {
 /// Days of a cycle on which a drug has the same dose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DosePeriod {
-    /// The drug.
-    pub drug: String,
-    /// For people.
-    pub name: String,
     /// The cycle.
     pub cycle: u32,
     /// Day of the cycle of its first day.
@@ -64,16 +60,10 @@ pub struct DosePeriod {
     /// Last day.
     #[schemars(with = "String")]
     pub to: Date,
-    /// The level: `0` is the starting one, `-1` the next below.
-    pub level: String,
     /// Dose of the level as a share of the starting one; none where no variant is chosen.
     pub share_of_start: Option<f64>,
-    /// Not taken for now.
-    pub held: bool,
-    /// Stopped for good.
-    pub stopped: bool,
-    /// Why.
-    pub because: Vec<String>,
+    /// What is taken, as of the first day.
+    pub dose: DoseAnswer,
 }
 
 impl<'a> Asking<'a, '_> {
@@ -89,7 +79,8 @@ impl<'a> Asking<'a, '_> {
         let held = state.and_then(|s| s.hold(day)).map(|h| words::hold(self.protocol, &h.because));
         let variant = self.variant(drug);
         let (needs, lines) = (Vec::new(), Vec::new());
-        let cycle_day = self.state.cycle_day(day).filter(|(c, _)| c.has_begun() || c.start > self.today());
+        let cycle_day =
+            self.state.cycle_day(day).filter(|(c, _)| c.has_begun() || c.start > self.today());
         let due = cycle_day.is_some_and(|(_, d)| (drug.first_day..=drug.last_day).contains(&d))
             && !self.ended_before(day);
         let changes = state.map_or(&[][..], |s| s.changes.as_slice());
@@ -177,13 +168,13 @@ impl<'a> Asking<'a, '_> {
                 }
             }
         }
-        let (Some(height), Some(weight)) = (
-            height.or(weight.filter(|_| !by_surface)),
-            weight.or(height.filter(|_| !by_surface)),
-        ) else {
+        let (Some(height), Some(weight)) =
+            (height.or(weight.filter(|_| !by_surface)), weight.or(height.filter(|_| !by_surface)))
+        else {
             return;
         };
-        let body = Body { height: Length::from_cm(height.value), weight: Mass::from_kg(weight.value) };
+        let body =
+            Body { height: Length::from_cm(height.value), weight: Mass::from_kg(weight.value) };
         let Some(p) = drug.prescription(variant, self.protocol.body_surface) else {
             self.infuse(variant, level, &body, answer);
             return;
@@ -244,7 +235,7 @@ impl<'a> Asking<'a, '_> {
                         (Some(k), Some(p)) if k == key => p.to = day,
                         _ => {
                             open = Some(key);
-                            all.push(self.period(drug, c.number, n, day, below, hold));
+                            all.push(self.period(drug, c.number, n, day, below));
                         }
                     }
                 }
@@ -260,33 +251,14 @@ impl<'a> Asking<'a, '_> {
         from_day: u32,
         from: Date,
         below: Option<i32>,
-        hold: Option<&crate::state::Hold<'_>>,
     ) -> DosePeriod {
-        let place = self.protocol.drug.iter().position(|d| d.id == drug.id);
-        let state = place.and_then(|n| self.state.drugs.get(n));
-        let change = state.and_then(|s| s.changes.iter().rfind(|c| c.on <= from));
-        let mut because: Vec<_> =
-            change.iter().map(|c| words::cause(self.protocol, &c.because)).collect();
-        because.extend(hold.map(|h| words::hold(self.protocol, &h.because)));
         let share = self.variant(drug).zip(below).and_then(|(v, below)| {
-            let list =
-                if v.levels_mg.is_empty() { &v.levels_mg_per_m2 } else { &v.levels_mg };
+            let list = if v.levels_mg.is_empty() { &v.levels_mg_per_m2 } else { &v.levels_mg };
             let level = usize::try_from(v.start_level as i64 + i64::from(below)).ok()?;
             Some(list.get(level)? / list.get(v.start_level)?)
         });
-        DosePeriod {
-            drug: drug.id.clone(),
-            name: drug.name.clone(),
-            cycle,
-            from_day,
-            from,
-            to: from,
-            level: below.map_or_else(|| "stopped".to_owned(), named),
-            share_of_start: share,
-            held: hold.is_some(),
-            stopped: below.is_none(),
-            because,
-        }
+        let dose = self.dose(drug, from);
+        DosePeriod { cycle, from_day, from, to: from, share_of_start: share, dose }
     }
 }
 

@@ -63,9 +63,8 @@ pub(super) fn cause(protocol: &Protocol, cause: &Cause<'_>) -> String {
         }
         Cause::Value { modification: n, value, on } => {
             let m = modification(protocol, *n);
-            let (measure, source) = m.map_or(("", ""), |m| {
-                (m.measure.as_deref().unwrap_or(""), m.source.as_str())
-            });
+            let (measure, source) =
+                m.map_or(("", ""), |m| (m.measure.as_deref().unwrap_or(""), m.source.as_str()));
             let unit = m.and_then(|m| m.unit.as_deref()).unwrap_or("");
             format!("{measure} {value} {unit} on {on} ({source})")
         }

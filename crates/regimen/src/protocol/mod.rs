@@ -9,9 +9,7 @@
 pub mod check;
 pub mod diff;
 
-use crate::dose::{
-    AdjustmentTable, DrugDose, Form, Level, Per, Prescription, SurfaceFormula,
-};
+use crate::dose::{AdjustmentTable, DrugDose, Form, Level, Per, Prescription, SurfaceFormula};
 use crate::endpoint::Endpoint;
 use crate::gate::{Comparison, CriterionRule, GateFile, GateRule, Step};
 use crate::response::ResponseRules;
@@ -111,7 +109,9 @@ pub struct Cycles {
 }
 
 /// What ends a course.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum End {
     /// The disease progresses.
