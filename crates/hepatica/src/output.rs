@@ -126,6 +126,22 @@ impl Drop for OutputFolder {
     }
 }
 
+/// Writes one file: beside its place first, then renamed, so that it is there whole or not at all.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
+    use std::io::Write;
+    let target = absolute(path)?;
+    let failed = |source| OutputError::Write { path: path.to_owned(), source };
+    let parent = target.parent().unwrap_or(Path::new("/"));
+    let mut making = tempfile::NamedTempFile::new_in(parent).map_err(failed)?;
+    making.write_all(bytes).map_err(failed)?;
+    share_file(making.path()).map_err(failed)?;
+    making.persist(&target).map_err(|e| failed(e.error))?;
+    Ok(())
+}
+
 /// Removes folders in the making when the user interrupts, and ends the program.
 ///
 /// # Errors
@@ -177,6 +193,17 @@ fn check_replaceable(target: &Path, ours: &dyn Fn(&str) -> bool) -> Result<(), O
 fn share(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(unix)]
+fn share_file(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn share_file(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(not(unix))]

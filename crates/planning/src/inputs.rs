@@ -137,6 +137,23 @@ pub struct Inputs {
     pub warnings: Vec<String>,
 }
 
+impl Inputs {
+    /// Names a file that is outside the case folder among the files read.
+    ///
+    /// # Errors
+    /// [`InputError::Checksum`].
+    pub fn add_file(&mut self, path: &Path, role: &str) -> Result<(), InputError> {
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        self.files.push(Input {
+            path: name.to_string_lossy().into_owned(),
+            sha256: digest(path)?.iter().map(|b| format!("{b:02x}")).collect(),
+            role: role.to_owned(),
+            files: 1,
+        });
+        Ok(())
+    }
+}
+
 /// A CT with where it stands.
 #[derive(Debug)]
 pub struct Ct {

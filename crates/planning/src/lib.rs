@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`case`] | what a person says about a patient: `case.toml` |
+//! | [`course`] | a course as where dates and laboratory values are from |
 //! | [`inputs`] | images and structures of a case, each with its role |
 //! | [`setting`] | protocol, device, gate, dates and limits of a case |
 //! | [`pipeline`] | every step from a case to a plan, in order |
@@ -17,12 +18,14 @@
 //! | [`explain`] | how numbers came to be |
 //! | [`fused`] | planes through the lesions |
 //! | [`plan`] | the answer, as it is written to `plan.json` |
+//! | [`simulation`] | a plan as a course records it |
 //! | [`views`] | planes and curves for figures |
 //!
 //! Knows nothing of pages and pictures; what a day of the regimen is, it asks the regimen.
 
 pub mod activity;
 pub mod case;
+pub mod course;
 pub mod device;
 pub mod explain;
 pub mod fused;
@@ -34,6 +37,7 @@ pub mod perfusion;
 pub mod pipeline;
 pub mod plan;
 pub mod setting;
+pub mod simulation;
 pub mod tissue;
 pub mod uncertainty;
 pub mod views;

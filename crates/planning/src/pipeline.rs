@@ -2,6 +2,7 @@
 
 use crate::activity;
 use crate::case::{Case, ExtrahepaticStatus, SessionEntry};
+use crate::course::{CourseInput, CourseInputError};
 use crate::explain::{self, Facts};
 use crate::fused;
 use crate::inputs::{self, InputError, Inputs, Knowingly};
@@ -72,6 +73,10 @@ pub struct Options {
     pub shunt: Option<String>,
     /// `mird`, `bsa`, `partition` or `voxel`.
     pub model: Option<String>,
+    /// The course that dates and laboratory values are taken from.
+    pub course: Option<PathBuf>,
+    /// The course is of this patient although its identifier differs.
+    pub same_patient: bool,
     /// What the person says to be right.
     pub knowingly: Knowingly,
 }
@@ -185,6 +190,19 @@ pub enum PlanError {
     /// Parameter sets of the program.
     #[error("parameter sets: {0}")]
     Parameters(#[from] toml::de::Error),
+    /// The course.
+    #[error(transparent)]
+    Course(#[from] CourseInputError),
+    /// A course of somebody else.
+    #[error("{}: the course of patient {found}, but the case is of {expected}; say --same-patient if they are one", .course.display())]
+    OtherPatient {
+        /// The course.
+        course: PathBuf,
+        /// Its patient.
+        found: String,
+        /// The case's.
+        expected: String,
+    },
     /// Something a plan needs and the case lacks.
     #[error("{}: {what}", .case.display())]
     Needs {
@@ -206,10 +224,24 @@ pub fn plan_case(
     progress: &dyn Fn(&str, f64),
 ) -> Result<Planned, PlanError> {
     progress("reading the case", 0.0);
-    let case = inputs::read_case(folder)?;
-    let setting = Setting::of(&case, options, folder)?;
+    let mut case = inputs::read_case(folder)?;
+    let course = options.course.as_deref().map(CourseInput::read).transpose()?;
+    if let Some(course) = &course {
+        course.fill(&mut case);
+    }
+    let setting = Setting::of(&case, options, folder, course.as_ref())?;
     progress("reading images and structures", 0.05);
-    let inputs = inputs::load(folder, case, options.knowingly)?;
+    let mut inputs = inputs::load(folder, case, options.knowingly)?;
+    if let Some(course) = &course {
+        if inputs.patient_id != course.patient && !options.same_patient {
+            return Err(PlanError::OtherPatient {
+                course: course.path.clone(),
+                found: course.patient.clone(),
+                expected: inputs.patient_id,
+            });
+        }
+        inputs.add_file(&course.path, "course")?;
+    }
     Planner { folder, options, setting, inputs }.plan(progress)
 }
 

@@ -2,6 +2,7 @@
 //! says it, the command line may override it, and what neither says is asked for by name.
 
 use crate::case::Case;
+use crate::course::CourseInput;
 use crate::device::{Device, DeviceError, Sourced};
 use crate::pipeline::Options;
 use crate::strict::TomlError;
@@ -66,6 +67,17 @@ pub struct Setting {
     pub zone_name: String,
     /// Local time of the instillation.
     pub treatment_time: Time,
+    /// Windows left for the sessions, where a course says so.
+    course_windows: Vec<Option<Window>>,
+}
+
+/// The gate of radioembolization: the protocol's own where it has one, else the shipped one.
+fn gate_of(protocol: &Protocol) -> Result<GateRule, TomlError> {
+    const SHIPPED: &str = "radioembolization";
+    match protocol.gate.iter().find(|g| g.include.iter().any(|i| i == SHIPPED)) {
+        Some(own) => Ok(own.clone()),
+        None => Ok(GateFile::shipped(SHIPPED)?.into()),
+    }
 }
 
 impl Setting {
@@ -73,11 +85,29 @@ impl Setting {
     ///
     /// # Errors
     /// When something is missing or cannot be; everything missing is said at once.
-    pub fn of(case: &Case, options: &Options, folder: &Path) -> Result<Self, SettingError> {
+    pub fn of(
+        case: &Case,
+        options: &Options,
+        folder: &Path,
+        course: Option<&CourseInput>,
+    ) -> Result<Self, SettingError> {
         let pick = |flag: &Option<String>, entry: &Option<String>| flag.clone().or(entry.clone());
         let device = pick(&options.device, &case.device.name);
-        let c1d1 = pick(&options.c1d1, &case.protocol.c1d1);
-        let protocol = pick(&options.protocol, &case.protocol.name);
+        let mut c1d1 = pick(&options.c1d1, &case.protocol.c1d1);
+        let mut protocol = pick(&options.protocol, &case.protocol.name);
+        if let Some(course) = course {
+            for (flag, given) in [("--c1d1", &options.c1d1), ("--protocol", &options.protocol)] {
+                if let Some(found) = given {
+                    return Err(SettingError::Value {
+                        key: flag.to_owned(),
+                        found: found.clone(),
+                        expected: "nothing: the course says so".to_owned(),
+                    });
+                }
+            }
+            c1d1 = Some(course.calendar.c1d1().to_string());
+            protocol = Some(course.protocol.id.clone());
+        }
         let zone = pick(&options.time_zone, &case.site.time_zone);
         let time = pick(&options.treatment_time, &case.site.treatment_time);
         let missing: Vec<String> = [
@@ -101,8 +131,15 @@ impl Setting {
             found: found.to_owned(),
             expected: expected.to_owned(),
         };
-        let protocol = Protocol::named(&inside(folder, &protocol))?;
-        let calendar = Calendar::new(&protocol, Calendar::parse_date(&c1d1)?);
+        let (protocol, calendar, course_windows) = match course {
+            Some(c) => (c.protocol.clone(), c.calendar.clone(), c.windows.clone()),
+            None => {
+                let protocol = Protocol::named(&inside(folder, &protocol))?;
+                let calendar = Calendar::new(&protocol, Calendar::parse_date(&c1d1)?);
+                (protocol, calendar, Vec::new())
+            }
+        };
+        let gate = gate_of(&protocol)?;
         let mut device = Device::named(&inside(folder, &device))?;
         let p = &case.prescription;
         let state = |place: &mut Sourced, value: Option<f64>| {
@@ -124,10 +161,11 @@ impl Setting {
             protocol,
             calendar,
             device,
-            gate: GateFile::shipped("radioembolization")?.into(),
+            gate,
             zone,
             zone_name,
             treatment_time,
+            course_windows,
         })
     }
 
@@ -148,7 +186,10 @@ impl Setting {
         let windows = self.windows(n);
         let found = match cycle {
             Some(c) => windows.iter().find(|w| w.cycle == c),
-            None => windows.first(),
+            None => {
+                let course = self.course_windows.get(n.max(1) as usize - 1);
+                course.and_then(Option::as_ref).or(windows.first())
+            }
         };
         found.copied().ok_or_else(|| SettingError::Value {
             key: format!("session {n} cycle"),

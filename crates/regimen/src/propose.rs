@@ -4,6 +4,7 @@
 //! nearest to its target that the site can do; a session also needs spheres that can be ordered,
 //! after the simulation. `docs/site.md` says what a first day is marked down for.
 
+use crate::protocol::{ProcedureKind, Protocol};
 use crate::site::{Closed, DayFor, Orderable, Site, named_date};
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -500,6 +501,60 @@ impl Notes {
 
 fn offset(c1d1: Date, days: i32) -> Option<Date> {
     c1d1.checked_add(i64::from(days).days()).ok()
+}
+
+/// What a protocol asks of a site: day 1 of cycle 1, its procedures, and the blood counts that fall
+/// on days reckoned from cycles. What follows a procedure follows wherever that is put.
+#[must_use]
+pub fn appointments(protocol: &Protocol) -> Vec<Appointment> {
+    let offset = |cycle: u32, day: u32| {
+        let days = (i64::from(cycle) - 1) * i64::from(protocol.cycle.days) + i64::from(day) - 1;
+        i32::try_from(days).unwrap_or(FARTHEST)
+    };
+    let mut all = vec![Appointment {
+        name: "Cycle 1 begins".to_owned(),
+        kind: AppointmentKind::DrugStart,
+        days: vec![Days { label: "C1D1".to_owned(), earliest: 0, target: 0, latest: 0 }],
+        required: true,
+    }];
+    for p in &protocol.procedure {
+        let days = |w: &crate::protocol::Window| Days {
+            label: format!("C{}D{}", w.cycle, w.target),
+            earliest: offset(w.cycle, w.earliest),
+            target: offset(w.cycle, w.target),
+            latest: offset(w.cycle, w.latest),
+        };
+        all.push(Appointment {
+            name: p.name.clone(),
+            kind: match p.kind {
+                ProcedureKind::Simulation => AppointmentKind::Simulation,
+                ProcedureKind::Radioembolization => AppointmentKind::Session,
+                ProcedureKind::Other => AppointmentKind::Visit,
+            },
+            days: p.window.iter().map(days).collect(),
+            // What is done only if it is needed may be left out.
+            required: p.only_if.is_none(),
+        });
+    }
+    for a in &protocol.assessment {
+        for t in a.when.iter().filter(|t| t.after.is_none()) {
+            let Some(cycle) = t.cycle.or(t.from_cycle).filter(|c| *c <= 3) else { continue };
+            let start = offset(cycle, 1);
+            let on = |day: i32| start.saturating_add(day).saturating_sub(1);
+            all.push(Appointment {
+                name: a.name.clone(),
+                kind: AppointmentKind::Visit,
+                days: vec![Days {
+                    label: format!("C{cycle}D{}", t.target),
+                    earliest: on(t.earliest),
+                    target: on(t.target),
+                    latest: on(t.latest),
+                }],
+                required: true,
+            });
+        }
+    }
+    all
 }
 
 #[cfg(test)]

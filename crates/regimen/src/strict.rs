@@ -55,12 +55,18 @@ fn unknown_key(message: &str) -> Option<(String, Option<String>)> {
     let rest = message.strip_prefix("unknown field ")?;
     let mut quoted = rest.split('`').skip(1).step_by(2);
     let key = quoted.next()?.to_owned();
-    let near = quoted
-        .map(|known| (strsim::jaro_winkler(&key, known), known))
+    let near = nearest(&key, quoted).map(str::to_owned);
+    Some((key, near))
+}
+
+/// The known word that looks most like one, if any looks like it.
+#[must_use]
+pub fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    known
+        .map(|known| (strsim::jaro_winkler(word, known), known))
         .filter(|(likeness, _)| *likeness > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, known)| known.to_owned());
-    Some((key, near))
+        .map(|(_, known)| known)
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! The commands.
 
 mod completions;
+mod course;
 mod demo;
 mod inspect;
 mod phantom;
 mod plan;
+mod protocol;
 
 use crate::output::OutputError;
 use clap::{Parser, Subcommand};
@@ -25,6 +27,8 @@ Examples:
   hepatica inspect CASE                what a folder of DICOM or NIfTI holds
   hepatica plan CASE --out OUT         from the simulation procedure to a plan
   hepatica plan OUT --explain lung_shunt   how a number came to be
+  hepatica course status P001.course   which day it is, what is due, held or reduced, and why
+  hepatica protocol check FILE         what contradicts itself in a protocol
 
 Exit codes: 0 done (and the gate passes), 1 error, 2 planned but a gate holds or fails.")]
 pub struct Cli {
@@ -42,6 +46,10 @@ enum Command {
     Phantom(phantom::Args),
     /// Make the built-in synthetic patient and plan it
     Demo(demo::Args),
+    /// Follow a patient's course through a protocol: what is due, held, reduced, and why
+    Course(course::Args),
+    /// List, show, check and compare protocols
+    Protocol(protocol::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }
@@ -53,6 +61,8 @@ pub fn run(cli: Cli) -> Result<bool, CommandError> {
         Command::Inspect(args) => inspect::run(&args),
         Command::Phantom(args) => phantom::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Course(args) => course::run(&args),
+        Command::Protocol(args) => protocol::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }
@@ -72,6 +82,24 @@ pub enum CommandError {
     Report(#[from] ReportError),
     #[error(transparent)]
     Output(#[from] OutputError),
+    #[error(transparent)]
+    ProtocolFile(#[from] hepatica_regimen::ProtocolError),
+    #[error(transparent)]
+    Log(#[from] hepatica_regimen::log::LogError),
+    #[error(transparent)]
+    Course(#[from] hepatica_regimen::course::CourseError),
+    #[error(transparent)]
+    Calendar(#[from] hepatica_regimen::calendar::CalendarError),
+    #[error(transparent)]
+    Measure(#[from] hepatica_regimen::measure::MeasureError),
+    #[error(transparent)]
+    Grade(#[from] hepatica_regimen::ctcae::GradeError),
+    #[error(transparent)]
+    Site(#[from] hepatica_regimen::site::SiteError),
+    #[error(transparent)]
+    Propose(#[from] hepatica_regimen::propose::ProposeError),
+    #[error(transparent)]
+    Device(#[from] hepatica_planning::device::DeviceError),
     #[error("{0}")]
     Usage(String),
     #[error("cannot be written as JSON ({0})")]

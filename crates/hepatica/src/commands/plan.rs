@@ -34,6 +34,7 @@ Examples:
   hepatica plan CASE --out OUT
   hepatica plan CASE --out OUT --device resin --c1d1 2026-12-02
   hepatica plan CASE --out OUT --engine kernel --grid ct
+  hepatica plan CASE --out OUT --course P001.course
   hepatica plan CASE --json | jq .lung_shunt.fraction
   hepatica plan CASE --explain lung_dose      (or OUT in place of CASE: no new computation)
 
@@ -80,7 +81,7 @@ struct Choices {
     /// First day of the first cycle
     #[arg(long, value_name = "YYYY-MM-DD")]
     c1d1: Option<String>,
-    /// Protocol: captemy90, captem, radioembolization, or a protocol file
+    /// Protocol: a shipped name (`hepatica protocol list`) or a protocol file
     #[arg(long, value_name = "NAME|FILE")]
     protocol: Option<String>,
     /// Time zone of the site, as in America/New_York
@@ -95,6 +96,12 @@ struct Choices {
     /// Model of the prescription: mird, bsa, partition or voxel
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
+    /// Course file that dates, protocol and laboratory values are taken from
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    course: Option<PathBuf>,
+    /// The course is of this patient although its identifier differs
+    #[arg(long, requires = "course")]
+    same_patient: bool,
     /// The images are in register although their frames of reference differ
     #[arg(long)]
     assume_aligned: bool,
@@ -116,6 +123,8 @@ impl Choices {
             treatment_time: self.treatment_time.clone(),
             shunt: self.shunt.clone(),
             model: self.model.clone(),
+            course: self.course.clone(),
+            same_patient: self.same_patient,
             knowingly: Knowingly {
                 assume_aligned: self.assume_aligned,
                 resample_ct: self.resample_ct,
