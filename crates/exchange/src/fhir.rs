@@ -1,0 +1,1 @@
+//! Protocols and courses as FHIR R4.

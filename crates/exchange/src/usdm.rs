@@ -1,0 +1,1 @@
+//! A protocol as CDISC USDM v4.
