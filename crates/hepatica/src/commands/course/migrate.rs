@@ -7,7 +7,7 @@ use hepatica_regimen::event::Pinned;
 use hepatica_regimen::log::{Lock, Log};
 use hepatica_regimen::protocol::{Source, diff};
 use hepatica_regimen::{Event, Fact};
-use jiff::{Timestamp, Zoned};
+use jiff::{Timestamp, ZonedDateTime};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
     let mut log: Log = opened.log.clone();
     let id = log.append(Event {
         patient,
-        on: Zoned::now().date(),
+        on: ZonedDateTime::now().date(),
         at: None,
         recorded: Timestamp::now(),
         by,

@@ -15,7 +15,7 @@ use hepatica_regimen::log::Log;
 use hepatica_regimen::protocol::{Source, diff};
 use hepatica_regimen::{Agenda, Calendar, Course, Protocol, State, next};
 use jiff::civil::Date;
-use jiff::{Timestamp, Zoned};
+use jiff::{Timestamp, ZonedDateTime};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
@@ -105,7 +105,7 @@ impl Opened {
         let log = Log::read(path, Timestamp::now())?;
         let course = Course::fold(log.entries(), as_of)?;
         let protocol = pinned(course.protocol, path)?;
-        let today = today.unwrap_or_else(|| Zoned::now().date());
+        let today = today.unwrap_or_else(|| ZonedDateTime::now().date());
         Ok(Self { log, protocol, today, as_of })
     }
 

@@ -17,7 +17,7 @@ use hepatica_regimen::measure::Measure;
 use hepatica_regimen::next::Agenda;
 use hepatica_regimen::{Calendar, Course, Event, Fact, Protocol};
 use jiff::civil::{Date, Time};
-use jiff::{Timestamp, Zoned};
+use jiff::{Timestamp, ZonedDateTime};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -398,7 +398,7 @@ struct Desk<'a> {
 impl Desk<'_> {
     /// A day on which something can have been true.
     fn check_day(&self, on: Date, flag: &str) -> Result<(), CommandError> {
-        let today = Zoned::now().date();
+        let today = ZonedDateTime::now().date();
         if let Some(birth) = self.course.birth.filter(|b| on < *b) {
             return Err(usage(format!("{flag} {on} is before the patient was born ({birth})")));
         }
