@@ -66,17 +66,69 @@ proptest! {
     }
 }
 
-#[test]
-fn an_element_that_claims_gigabytes_is_refused_before_memory_is_asked_for() {
-    let (path, bytes) = whole().iter().find(|(p, _)| p.ends_with("dose.dcm")).expect("a dose");
+/// The small file of that name, changed, read as a dose: what is said.
+fn refusal(name: &str, change: impl Fn(&mut Vec<u8>)) -> String {
+    let (path, bytes) = whole().iter().find(|(p, _)| p.ends_with(name)).expect("a file");
     let mut bytes = bytes.clone();
-    // PixelData (7FE0,0010) OW with a length of 3 GiB.
-    let tag = [0xE0, 0x7F, 0x10, 0x00, b'O', b'W', 0, 0];
-    let at = bytes.windows(8).position(|w| w == tag).expect("pixels");
-    bytes[at + 8..at + 12].copy_from_slice(&0xC000_0000_u32.to_le_bytes());
+    change(&mut bytes);
     let home = tempfile::tempdir().expect("a folder");
     let copy = home.path().join(path.file_name().expect("a name"));
     fs::write(&copy, bytes).expect("written");
-    let error = read_dose::read(&copy).expect_err("refused").to_string();
+    read_dose::read(&copy).expect_err("refused").to_string()
+}
+
+fn find(bytes: &[u8], key: &[u8]) -> usize {
+    bytes.windows(key.len()).position(|w| w == key).expect("an element")
+}
+
+/// PixelData (7FE0,0010) OW with a length of 3 GiB.
+fn claim_gigabytes(bytes: &mut [u8]) {
+    let at = find(bytes, &[0xE0, 0x7F, 0x10, 0x00, b'O', b'W', 0, 0]);
+    bytes[at + 8..at + 12].copy_from_slice(&0xC000_0000_u32.to_le_bytes());
+}
+
+#[test]
+fn an_element_that_claims_gigabytes_is_refused_before_memory_is_asked_for() {
+    let error = refusal("dose.dcm", |bytes| claim_gigabytes(bytes));
     assert!(error.contains("cut off: PixelData (7FE0,0010) claims 3221225472 bytes"), "{error}");
+}
+
+#[test]
+fn so_it_is_when_the_transfer_syntax_has_another_vr() {
+    let error = refusal("dose.dcm", |bytes| {
+        let at = find(bytes, &[2, 0, 0x10, 0, b'U', b'I']);
+        bytes[at + 4..at + 6].copy_from_slice(b"TM");
+        claim_gigabytes(bytes);
+    });
+    assert!(error.contains("cut off: PixelData (7FE0,0010) claims 3221225472 bytes"), "{error}");
+}
+
+#[test]
+fn a_deflated_file_that_cannot_be_inflated_to_its_end_is_refused() {
+    let (path, _) = whole().iter().find(|(p, _)| p.ends_with("deflated.dcm")).expect("a file");
+    read_dose::read(path).expect("read while whole");
+    assert!(inventory::scan(path).expect("known while whole").problems.is_empty());
+    let error = refusal("deflated.dcm", |bytes| {
+        let end = bytes.len() - 40;
+        bytes[end..].fill(0xFF);
+    });
+    assert!(error.contains("a deflated data set that cannot be inflated"), "{error}");
+}
+
+#[test]
+fn of_a_large_file_no_more_than_its_header_is_needed_to_know_it() {
+    use hepatica_imaging::dicom::write::{Context, ct};
+    let home = tempfile::tempdir().expect("a folder");
+    let grid = hepatica_imaging::Grid::axial([256, 256, 1], [1.0; 3], [0.0; 3]).expect("a grid");
+    let image = hepatica_imaging::Image::new(grid, vec![40_i16; 256 * 256]);
+    let at = jiff::civil::date(2026, 1, 1).at(8, 0, 0, 0);
+    let context = Context::new("seed", hepatica_imaging::dicom::Patient::default(), at, "");
+    ct::series(home.path(), &image, "CT", &context).expect("written");
+    assert!(inventory::scan(home.path()).expect("a folder").problems.is_empty());
+    // Cut within its pixels, far beyond what is read of it: still said.
+    let file = fs::read_dir(home.path()).expect("files").next().expect("one").expect("one").path();
+    let bytes = fs::read(&file).expect("a file");
+    fs::write(&file, &bytes[..bytes.len() - 100]).expect("written");
+    let error = inventory::scan(&file).expect_err("cut").to_string();
+    assert!(error.contains("cut off: PixelData (7FE0,0010) claims 131072 bytes"), "{error}");
 }

@@ -5,12 +5,11 @@ use crate::error::ReadError;
 use dicom_core::Tag;
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_core::value::Value;
-use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
-use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
+use dicom_dictionary_std::{StandardDataDictionary, tags};
 use dicom_object::{FileDicomObject, InMemDicomObject, OpenFileOptions};
-use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use std::borrow::Cow;
-use std::io::Cursor;
+use std::fs::File;
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
 /// The data set of a file or of a sequence's item.
@@ -18,6 +17,9 @@ pub type Dataset = InMemDicomObject<StandardDataDictionary>;
 
 /// Longest file we read: 512 x 512 x 4000 frames of 16 bits are 2 GiB.
 const MAX_FILE_BYTES: u64 = 4 << 30;
+
+/// Most slices have their pixels begin within this; what has not is read whole.
+const HEADER_BYTES: u64 = 16 << 10;
 
 /// A file, opened.
 #[derive(Debug)]
@@ -32,28 +34,34 @@ impl Object {
     /// # Errors
     /// When it cannot be read, is no DICOM, is truncated, or claims more than it has.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
-        Self::open_with(path, OpenFileOptions::new())
+        let (mut file, length) = Self::file(path)?;
+        let bytes = read(path, &mut file, length)?;
+        bounds::check(path, &bytes)?;
+        Self::parse(path, &bytes, OpenFileOptions::new())
     }
 
-    /// Opens a file up to its pixels.
+    /// Opens a file up to its pixels; no more of it is read than that needs.
     ///
     /// # Errors
-    /// As [`Object::open`]; a file cut off within its pixels is not noticed.
+    /// As [`Object::open`]; what comes after the beginning of the pixels is not looked at.
     pub fn open_header(path: &Path) -> Result<Self, ReadError> {
-        Self::open_with(path, OpenFileOptions::new().read_until(tags::PIXEL_DATA))
+        let (mut file, length) = Self::file(path)?;
+        let bytes = header(path, &mut file, length)?;
+        Self::parse(path, &bytes, OpenFileOptions::new().read_until(tags::PIXEL_DATA))
     }
 
     /// Whether a file begins as DICOM files do.
     #[must_use]
     pub fn is_dicom(path: &Path) -> bool {
-        use std::io::Read;
         let mut head = [0; 132];
-        std::fs::File::open(path).and_then(|mut f| f.read_exact(&mut head)).is_ok()
+        File::open(path).and_then(|mut f| f.read_exact(&mut head)).is_ok()
             && &head[128..] == b"DICM"
     }
 
-    fn open_with(path: &Path, options: OpenFileOptions) -> Result<Self, ReadError> {
-        let length = std::fs::metadata(path).map_err(ReadError::io(path))?.len();
+    /// The file at the path and its length, within bounds.
+    fn file(path: &Path) -> Result<(File, u64), ReadError> {
+        let file = File::open(path).map_err(ReadError::io(path))?;
+        let length = file.metadata().map_err(ReadError::io(path))?.len();
         if length > MAX_FILE_BYTES {
             return Err(ReadError::TooLarge {
                 path: path.to_owned(),
@@ -61,9 +69,12 @@ impl Object {
                 expected: format!("{MAX_FILE_BYTES} bytes"),
             });
         }
-        let bytes = std::fs::read(path).map_err(ReadError::io(path))?;
-        check_lengths(path, &bytes)?;
-        let inner = options.from_reader(Cursor::new(&bytes)).map_err(|e| {
+        Ok((file, length))
+    }
+
+    /// Only after its lengths have been checked.
+    fn parse(path: &Path, bytes: &[u8], options: OpenFileOptions) -> Result<Self, ReadError> {
+        let inner = options.from_reader(Cursor::new(bytes)).map_err(|e| {
             let mut why = e.to_string();
             let mut source = std::error::Error::source(&e);
             while let Some(s) = source {
@@ -200,96 +211,21 @@ impl Object {
     }
 }
 
-/// Stops before memory is asked for what is not there.
-fn check_lengths(path: &Path, bytes: &[u8]) -> Result<(), ReadError> {
-    let not_dicom = || {
-        let what = if bytes.is_empty() { "an empty file" } else { "no DICOM file" };
-        ReadError::format(path, what, "a DICOM file (DICM after 128 bytes)", "give DICOM or NIfTI")
-    };
-    if bytes.len() < 132 || &bytes[128..132] != b"DICM" {
-        return Err(not_dicom());
+/// The beginning of a file said to be of that length: as much as its header needs, looked at.
+fn header(path: &Path, file: &mut impl Read, length: u64) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = read(path, file, length.min(HEADER_BYTES))?;
+    if !bounds::header_is_whole(path, &bytes, length)? {
+        bytes.append(&mut read(path, file, length - bytes.len() as u64)?);
+        bounds::check(path, &bytes)?;
     }
-    let meta = &bytes[132..];
-    // The meta group is explicit little endian; its first element is its length.
-    let group_length = match meta.get(..12) {
-        Some([2, 0, 0, 0, b'U', b'L', 4, 0, a, b, c, d]) => {
-            u32::from_le_bytes([*a, *b, *c, *d]) as usize
-        }
-        _ => {
-            return Err(ReadError::format(
-                path,
-                "no length of the meta group",
-                "a DICOM file with a meta group",
-                "export it again",
-            ));
-        }
-    };
-    let cut = |left: usize, claims: u64, what: &str| {
-        ReadError::format(
-            path,
-            format!("cut off: {what} claims {claims} bytes, {left} are left"),
-            "a whole DICOM file",
-            "copy or export it again",
-        )
-    };
-    let rest = meta.len() - 12;
-    if group_length > rest {
-        return Err(cut(rest, group_length as u64, "the meta group"));
-    }
-    let group = &meta[12..12 + group_length];
-    let overrun = |o: bounds::Overrun| match o {
-        bounds::Overrun::Length { tag, claims, left } => cut(left as usize, claims, &name(tag)),
-        bounds::Overrun::Stray => ReadError::format(
-            path,
-            "the end of an item or sequence that has not begun",
-            "a whole DICOM file",
-            "export it again",
-        ),
-        bounds::Overrun::Depth => ReadError::format(
-            path,
-            "sequences within sequences without end",
-            "a DICOM file with fewer levels",
-            "export it again",
-        ),
-    };
-    let known = |uid: &str| TransferSyntaxRegistry.get(uid);
-    let Some(explicit) = known(uids::EXPLICIT_VR_LITTLE_ENDIAN) else { return Ok(()) };
-    bounds::check(group, explicit).map_err(overrun)?;
-    let uid = String::from_utf8_lossy(transfer_syntax(group)).into_owned();
-    let data = &meta[12 + group_length..];
-    if uid == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
-        let inflated = inflated(path, data)?;
-        return bounds::check(&inflated, explicit).map_err(overrun);
-    }
-    // A syntax that is not known the parser refuses before it reads on.
-    known(&uid).map_or(Ok(()), |syntax| bounds::check(data, syntax).map_err(overrun))
+    Ok(bytes)
 }
 
-/// The value of Transfer Syntax UID in a meta group.
-fn transfer_syntax(group: &[u8]) -> &[u8] {
-    let key = [2, 0, 0x10, 0, b'U', b'I'];
-    let Some(at) = group.windows(6).position(|w| w == key) else { return &[] };
-    let Some(&[low, high]) = group.get(at + 6..at + 8) else { return &[] };
-    let length = usize::from(u16::from_le_bytes([low, high]));
-    let value = group.get(at + 8..at + 8 + length).unwrap_or_default();
-    value.strip_suffix(b"\0").unwrap_or(value)
-}
-
-/// A deflated data set inflated, within bounds: as far as it goes, since what cannot be inflated the
-/// parser will say better.
-fn inflated(path: &Path, data: &[u8]) -> Result<Vec<u8>, ReadError> {
-    use std::io::Read;
-    const MAX: u64 = 1 << 30;
-    let mut inflated = Vec::new();
-    let read = flate2::read::DeflateDecoder::new(data).take(MAX + 1).read_to_end(&mut inflated);
-    match read {
-        Ok(n) if n as u64 > MAX => Err(ReadError::TooLarge {
-            path: path.to_owned(),
-            found: format!("more than {MAX} bytes when inflated"),
-            expected: format!("{MAX} bytes"),
-        }),
-        _ => Ok(inflated),
-    }
+/// The next bytes of a file, as many as said or as there are.
+fn read(path: &Path, file: &mut impl Read, count: u64) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = Vec::with_capacity(count as usize);
+    file.take(count).read_to_end(&mut bytes).map_err(ReadError::io(path))?;
+    Ok(bytes)
 }
 
 /// Text of an element of a data set, trimmed; `None` if absent or empty.
@@ -341,5 +277,143 @@ pub fn name(tag: Tag) -> String {
     match StandardDataDictionary.by_tag(tag) {
         Some(entry) => format!("{} {tag}", entry.alias()),
         None => tag.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 3 GiB.
+    const GIGABYTES: u32 = 0xC000_0000;
+
+    /// An element in explicit little endian that says it is that long.
+    fn element(tag: Tag, vr: &[u8; 2], claims: u32, value: &[u8]) -> Vec<u8> {
+        let mut bytes = [tag.0.to_le_bytes(), tag.1.to_le_bytes()].concat();
+        bytes.extend(vr);
+        match vr {
+            b"OB" | b"OW" | b"SQ" | b"UN" => {
+                bytes.extend([0, 0]);
+                bytes.extend(claims.to_le_bytes());
+            }
+            _ => bytes.extend((claims as u16).to_le_bytes()),
+        }
+        bytes.extend(value);
+        bytes
+    }
+
+    /// An element as long as it says.
+    fn true_element(tag: Tag, vr: &[u8; 2], value: &[u8]) -> Vec<u8> {
+        element(tag, vr, value.len() as u32, value)
+    }
+
+    /// A file of these elements, its meta group beginning with those.
+    fn file(meta: &[u8], elements: &[Vec<u8>]) -> Vec<u8> {
+        let mut group = meta.to_vec();
+        group.extend(true_element(tags::MEDIA_STORAGE_SOP_CLASS_UID, b"UI", b"1.2\0"));
+        group.extend(true_element(tags::MEDIA_STORAGE_SOP_INSTANCE_UID, b"UI", b"1.2\0"));
+        group.extend(true_element(tags::TRANSFER_SYNTAX_UID, b"UI", b"1.2.840.10008.1.2.1\0"));
+        let mut bytes = vec![0; 128];
+        bytes.extend(b"DICM");
+        let length = (group.len() as u32).to_le_bytes();
+        bytes.extend(true_element(tags::FILE_META_INFORMATION_GROUP_LENGTH, b"UL", &length));
+        bytes.extend(group);
+        bytes.extend(elements.concat());
+        bytes
+    }
+
+    fn header_of(bytes: &[u8], length: u64) -> Result<Vec<u8>, ReadError> {
+        header(Path::new("file.dcm"), &mut &bytes[..], length)
+    }
+
+    /// What both ways to open say of the file.
+    fn refusal(bytes: &[u8]) -> String {
+        let header = header_of(bytes, bytes.len() as u64).expect_err("refused").to_string();
+        let whole = bounds::check(Path::new("file.dcm"), bytes).expect_err("refused").to_string();
+        assert_eq!(header, whole);
+        whole
+    }
+
+    #[test]
+    fn no_more_is_read_than_the_header_needs_and_all_of_a_long_one() {
+        let rows = true_element(tags::ROWS, b"US", &[7, 0]);
+        let pixels = true_element(tags::PIXEL_DATA, b"OW", &vec![0; 100_000]);
+        for (private, expected) in [(100, HEADER_BYTES), (20_000, 120_000)] {
+            let private = true_element(Tag(0x0009, 0x1001), b"OB", &vec![0; private]);
+            let bytes = file(&[], &[private, rows.clone(), pixels.clone()]);
+            let head = header_of(&bytes, bytes.len() as u64).expect("a header");
+            assert!(head.len() as u64 >= expected && head.len() as u64 <= expected + 500);
+            let options = OpenFileOptions::new().read_until(tags::PIXEL_DATA);
+            let object = Object::parse(Path::new("file.dcm"), &head, options).expect("an object");
+            assert_eq!(object.number(tags::ROWS), Some(7.0));
+        }
+    }
+
+    #[test]
+    fn what_is_claimed_beyond_the_first_bytes_is_looked_at() {
+        let private = true_element(Tag(0x0009, 0x1001), b"OB", &vec![0; 20_000]);
+        let hostile = element(Tag(0x0011, 0x1001), b"OB", GIGABYTES, &[]);
+        let error = refusal(&file(&[], &[private, hostile]));
+        assert!(error.contains("(0011,1001) claims 3221225472 bytes, 0 are left"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_shrinks_after_its_length_was_asked_for_is_refused_or_has_its_header() {
+        let private = true_element(Tag(0x0009, 0x1001), b"OB", &vec![0; 17_000]);
+        let pixels = true_element(tags::PIXEL_DATA, b"OW", &[0; 1000]);
+        let bytes = file(&[], &[private, pixels]);
+        let begins = bytes.len() - 1000;
+        for left in (0..bytes.len()).step_by(7) {
+            match header_of(&bytes[..left], bytes.len() as u64) {
+                // What is left ends between two elements, or in the name of one.
+                Ok(head) => assert_eq!(head.len(), left),
+                Err(e) => assert!(left < 160 || e.to_string().contains("cut off"), "{e}"),
+            }
+        }
+        assert!(header_of(&bytes[..begins], bytes.len() as u64).is_err(), "no pixels at all");
+    }
+
+    #[test]
+    fn a_file_without_a_meta_group_or_without_anything_is_refused() {
+        let bytes = [vec![0; 128], b"DICM".to_vec(), true_element(tags::ROWS, b"US", &[7, 0])];
+        assert!(refusal(&bytes.concat()).contains("no length of the meta group"));
+        assert!(refusal(&bytes[..2].concat()).contains("no length of the meta group"));
+        assert!(refusal(&bytes[0]).contains("no DICOM file"));
+        assert!(refusal(&[]).contains("an empty file"));
+    }
+
+    #[test]
+    fn a_value_whose_vr_nobody_knows_is_passed_as_the_parser_passes_it() {
+        let odd = element(Tag(0x0009, 0x1001), b"??", 0, &[]);
+        let odd = [&odd[..6], &[0, 0, 3, 0, 0, 0, 1, 2, 3]].concat();
+        let hostile = element(Tag(0x0011, 0x1001), b"OB", GIGABYTES, &[]);
+        let error = refusal(&file(&[], &[odd, hostile]));
+        assert!(error.contains("(0011,1001) claims 3221225472 bytes, 0 are left"), "{error}");
+    }
+
+    /// The parser passes 10 bytes here, a walk as over a data set would pass two numbers of 4; and
+    /// it skips a sequence without looking in.
+    #[test]
+    fn the_meta_group_hides_no_length_behind_part_numbers_or_a_sequence() {
+        let uid = element(tags::MEDIA_STORAGE_SOP_CLASS_UID, b"OB", GIGABYTES, &[]);
+        for (vr, value) in [(b"FL", [0xFF; 10]), (b"SQ", [0; 10])] {
+            let before = true_element(Tag(0x0002, 0x0200), vr, &value);
+            let error = refusal(&file(&[before, uid.clone()].concat(), &[]));
+            assert!(error.contains("MediaStorageSOPClassUID (0002,0002) claims"), "{error}");
+        }
+    }
+
+    /// Of 9 bytes the parser leaves one unread, since they are signed numbers to it.
+    #[test]
+    fn signed_pixels_hide_no_length_behind_a_part_number() {
+        let signed = true_element(tags::PIXEL_REPRESENTATION, b"US", &[1, 0, 0, 0, 0, 0, 0, 0]);
+        let hostile = element(Tag(0x0029, 0x1001), b"OB", GIGABYTES, &[]);
+        let smallest = true_element(
+            tags::SMALLEST_IMAGE_PIXEL_VALUE,
+            b"UN",
+            &[&[0; 8], &hostile[..1]].concat(),
+        );
+        let error = refusal(&file(&[], &[signed, smallest, hostile[1..].to_vec()]));
+        assert!(error.contains("(0029,1001) claims 3221225472 bytes"), "{error}");
     }
 }

@@ -1,5 +1,7 @@
 //! A small whole file of every kind that we write: what damage and fuzzing begin from.
 
+use dicom_dictionary_std::uids;
+use dicom_object::FileMetaTableBuilder;
 use hepatica_imaging::contour::Contour;
 use hepatica_imaging::dicom::Patient;
 use hepatica_imaging::dicom::write::nm::{self, Acquisition, TECHNETIUM_99M};
@@ -50,6 +52,12 @@ pub fn write(to: &Path) -> Result<(), Box<dyn Error>> {
         heterogeneity: false,
     };
     rtdose::write(&to.join("dose.dcm"), image, &info, &context)?;
+    let deflated =
+        FileMetaTableBuilder::new().transfer_syntax(uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN);
+    dicom_object::open_file(to.join("dose.dcm"))?
+        .into_inner()
+        .with_meta(deflated)?
+        .write_to_file(to.join("deflated.dcm"))?;
     let square = |z: f64| Contour {
         points: [[1.0, 1.0], [7.0, 1.0], [7.0, 6.0], [1.0, 6.0]]
             .map(|[x, y]| [x, y, z].into())
