@@ -6,6 +6,7 @@
 //! (Møller); the electrons they set free are followed, too. Energy lost to bremsstrahlung (0.3 % of
 //! the whole) is not followed. Electrons below 10 keV stop where they are: their range is 2.5 µm.
 
+use hepatica_physics::random::Random;
 use hepatica_physics::scattering::{
     self, electrons_per_gram, inverse_transport_paths, moller_cosine, moller_per_transfer,
 };
@@ -62,7 +63,7 @@ fn run(count: u64, seed: u64, energy: impl Fn(&mut Random) -> f64 + Sync) -> Vec
         .map(|parcel| {
             let mut shells = vec![0.0; SHELLS];
             for n in parcel * PARCEL..((parcel + 1) * PARCEL).min(count) {
-                let mut random = Random::new(seed, n);
+                let mut random = random_of(seed, n);
                 let t = energy(&mut random);
                 tables.follow(t, &mut random, &mut shells);
             }
@@ -78,32 +79,11 @@ fn run(count: u64, seed: u64, energy: impl Fn(&mut Random) -> f64 + Sync) -> Vec
     total
 }
 
-/// Random numbers of one history: SplitMix64 from a key of seed and number.
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64, history: u64) -> Self {
-        let mut r = Self(seed.wrapping_mul(0xA076_1D64_78BD_642F) ^ history);
-        r.next();
-        Self(r.next() ^ history.rotate_left(32))
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn uniform(&mut self) -> f64 {
-        ((self.next() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
-    }
-
-    fn gauss(&mut self) -> f64 {
-        let r = (-2.0 * self.uniform().ln()).sqrt();
-        r * (std::f64::consts::TAU * self.uniform()).cos()
-    }
+/// Random numbers of one history.
+fn random_of(seed: u64, history: u64) -> Random {
+    let mut r = Random::new(seed.wrapping_mul(0xA076_1D64_78BD_642F) ^ history);
+    r.bits();
+    Random::new(r.bits() ^ history.rotate_left(32))
 }
 
 /// What a step needs, by energy: logarithmic grid, linear in between.

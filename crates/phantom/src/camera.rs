@@ -1,7 +1,7 @@
 //! The cameras: a reconstructed SPECT, and planar views through the patient.
 
 use crate::anatomy;
-use crate::random::Random;
+use crate::random;
 use crate::truth::Activity;
 use hepatica_imaging::{Grid, Image, Planar, PlanarView};
 use rayon::prelude::*;
@@ -62,7 +62,7 @@ impl Spect {
         data.par_iter_mut().enumerate().for_each(|(n, v)| {
             let mean = f64::from(*v) * scale;
             *v = match self.seed {
-                Some(seed) => Random::new(seed, 1, n as u64).poisson(mean) as f32,
+                Some(seed) => random::of_voxel(seed, 1, n as u64).poisson(mean) as f32,
                 None => mean as f32,
             };
         });
@@ -181,7 +181,7 @@ impl PlanarCamera {
                     let i = if mirrored { n - 1 - column } else { column };
                     let mean = f64::from(data[i + n * (n - 1 - row)]) * scale;
                     match self.seed {
-                        Some(seed) => Random::new(seed, stream, p as u64).poisson(mean) as f32,
+                        Some(seed) => random::of_voxel(seed, stream, p as u64).poisson(mean) as f32,
                         None => mean as f32,
                     }
                 })

@@ -2,7 +2,7 @@
 
 use crate::anatomy::{self, Organ, Place, TUMOURS, is_right_lobe};
 use crate::camera::{PlanarCamera, Spect};
-use crate::random::Random;
+use crate::random;
 use crate::truth::{Activity, Truth};
 use hepatica_imaging::dicom::Patient;
 use hepatica_imaging::dicom::write::nm::{self, Acquisition, TECHNETIUM_99M};
@@ -231,7 +231,7 @@ fn ct_image(grid: &Grid, options: &Options) -> Image<i16> {
             let mut hu = anatomy::hu(place);
             if options.noise && place.organ != Organ::Air {
                 let n = (i + nx * row) as u64;
-                hu += CT_NOISE_HU * Random::new(options.seed, 4, n).gauss();
+                hu += CT_NOISE_HU * random::of_voxel(options.seed, 4, n).gauss();
             }
             *v = hu.round() as i16;
         }

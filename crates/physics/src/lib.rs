@@ -10,6 +10,7 @@
 //! | [`spectrum`] | the beta spectrum of 90Y |
 //! | [`stopping`] | stopping power and range of electrons |
 //! | [`scattering`] | angular scattering of electrons |
+//! | [`random`] | random numbers by key, for transport and noise |
 //!
 //! Knows nothing of images, patients or protocols.
 
@@ -17,6 +18,7 @@ pub mod constants;
 pub mod material;
 pub mod nuclide;
 pub mod quantity;
+pub mod random;
 pub mod scattering;
 pub mod spectrum;
 pub mod stopping;
