@@ -15,7 +15,7 @@ use crate::evidence::Known;
 use crate::gate::{Gate, Status as GateStatus};
 use crate::measure::Measure;
 use crate::outcome::{Outcomes, outcomes};
-use crate::protocol::{Assessment, AssessmentKind, End, IfMissed, Protocol, Timing};
+use crate::protocol::{Assessment, AssessmentKind, End, IfMissed, Procedure, Protocol, Timing};
 use crate::state::{Begun, Cycle, ProcedureStatus, State};
 use jiff::civil::Date;
 use schemars::JsonSchema;
@@ -289,7 +289,12 @@ impl<'a, 'e> Asking<'a, 'e> {
             _ if self.ended_before(c.start) => Status::Cancelled,
             Begun::ToCome => Status::Upcoming,
             Begun::Waiting => {
-                because.extend(self.held_by(before, c.start.max(self.today())));
+                // Where it waits for a day to come, the answer is that of the day it was asked.
+                let asked = match wait.filter(|_| c.start > self.today()) {
+                    Some(w) => plus(c.start, -i64::from(w.days)),
+                    None => self.today(),
+                };
+                because.extend(self.held_by(before, asked));
                 if c.start > self.today() {
                     because.push(format!("asked again on {}", c.start));
                 }
@@ -602,6 +607,10 @@ impl<'a, 'e> Asking<'a, 'e> {
                     gates.push(GateBefore { before, what, day, gate });
                 }
             }
+            for reason in asked.then(|| self.too_long_ago(p, day)).into_iter().flatten() {
+                passes = false;
+                because.push(reason);
+            }
             if state.status == ProcedureStatus::Undecided
                 && let Some(rule) = &p.only_if
             {
@@ -638,6 +647,26 @@ impl<'a, 'e> Asking<'a, 'e> {
             });
         }
         (all, gates)
+    }
+
+    /// What a procedure requires and was done too long before a day.
+    fn too_long_ago(&self, p: &Procedure, day: Date) -> Vec<String> {
+        let mut all = Vec::new();
+        for r in &p.requires {
+            let place = self.protocol.procedure.iter().position(|q| q.id == r.procedure);
+            let state = place.and_then(|n| self.state.procedures.get(n));
+            let (Some(most), Some(ProcedureStatus::Done(on)), Some(n)) =
+                (r.most_days, state.map(|s| s.status), place)
+            else {
+                continue;
+            };
+            let days = days_between(on, day);
+            if days > i64::from(most) {
+                let name = &self.protocol.procedure[n].name;
+                all.push(format!("{name} is {days} days before, at most {most} are allowed"));
+            }
+        }
+        all
     }
 
     // ---- what was observed -----------------------------------------------------------------------

@@ -198,7 +198,9 @@ fn gates(a: &Agenda, why: bool) {
         return;
     }
     head("Gates");
-    for g in &a.gates {
+    // Whether somebody was eligible is asked before the course begins.
+    let over = |g: &&hepatica_regimen::next::GateBefore| g.before == "start" && a.cycle.is_some();
+    for g in a.gates.iter().filter(|g| why || !over(g)) {
         let (colour, reset) = (term::of(g.gate.status), term::RESET);
         anstream::println!(
             "  {colour}{:<10}{reset} {}  {}{}, {}{reset}",
