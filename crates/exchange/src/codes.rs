@@ -15,6 +15,8 @@ pub(crate) struct Codes {
     pub(crate) atc: BTreeMap<String, Code>,
     /// UCUM codes by our unit.
     pub(crate) ucum: BTreeMap<String, String>,
+    /// Codes and preferred terms of the CDISC terminology by our unit.
+    pub(crate) cdisc: BTreeMap<String, [String; 2]>,
 }
 
 /// A code.

@@ -58,10 +58,6 @@ struct Coding {
 }
 
 impl Concept {
-    fn text(text: impl Into<String>) -> Self {
-        Self { coding: Vec::new(), text: text.into() }
-    }
-
     fn coded(text: &str, system: &'static str, code: Option<&Code>) -> Self {
         let coding = code.map(|c| {
             let (code, display) = (c.code.clone(), c.display.clone());

@@ -17,7 +17,7 @@ use jiff::civil::{Date, date};
 /// What every description begins with.
 const NOTICE: &str = "Research use only.";
 /// When blood counts, scans and procedures are announced: at 9 on the day before.
-const ALARM: &str = "-PT15H";
+const ALARM: &str = "PT15H";
 /// Days are counted from here in the sequence.
 const EPOCH: Date = date(2000, 1, 1);
 
@@ -67,7 +67,7 @@ pub fn course(
         };
         calendar.extend(event);
     }
-    calendar.done().to_string()
+    fold(&calendar.done().to_string())
 }
 
 fn sequence(stamp: Stamp, today: Date) -> i64 {
@@ -105,8 +105,10 @@ impl Writer<'_> {
         event.description(&text(&all.join("\n")));
         let to_come = matches!(o.status, Status::Due | Status::Upcoming | Status::Held);
         if comes && (to_come || o.status == Status::Undecided) {
-            // Never an error: it is always the same text.
-            if let Ok(trigger) = Trigger::try_from(&Property::new("TRIGGER", ALARM)) {
+            // Never an error: it is always the same text. What it reads has no sign.
+            let before = Trigger::try_from(&Property::new("TRIGGER", ALARM));
+            if let Some(before) = before.ok().and_then(|t| t.as_duration().copied()) {
+                let trigger = Trigger::before_start(before);
                 let mut alarm = Alarm::display(&text(&o.name), trigger);
                 // Without these the clock and chance would have a part in the file.
                 alarm.add_property("DTSTAMP", &self.stamp);
@@ -130,6 +132,8 @@ impl Writer<'_> {
     fn status(&self, o: &Obligation) -> EventStatus {
         let runs = o.cycle.and_then(|c| self.state.cycle(c)).is_some_and(|c| c.has_begun());
         match o.status {
+            // Days on which a drug is not taken are no appointment.
+            Status::Held if o.kind == Kind::Drug => EventStatus::Cancelled,
             Status::Done | Status::Due | Status::Overdue => EventStatus::Confirmed,
             Status::Upcoming if runs && o.kind != Kind::Procedure => EventStatus::Confirmed,
             Status::Upcoming | Status::Held | Status::Undecided => EventStatus::Tentative,
@@ -190,4 +194,40 @@ impl Writer<'_> {
 /// Text without what would end a line or is no character of a text; the crate escapes the rest.
 fn text(raw: &str) -> String {
     raw.chars().filter(|c| *c == '\n' || *c == '\t' || !c.is_control()).collect()
+}
+
+/// Lines of at most 75 octets; the crate's last part of a folded line may have 76.
+fn fold(calendar: &str) -> String {
+    let mut all = String::with_capacity(calendar.len() + calendar.len() / 64);
+    for line in calendar.replace("\r\n ", "").split_terminator("\r\n") {
+        let mut octets = 0;
+        for c in line.chars() {
+            if octets + c.len_utf8() > 75 {
+                all += "\r\n ";
+                octets = 1;
+            }
+            all.push(c);
+            octets += c.len_utf8();
+        }
+        all += "\r\n";
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_is_folded_between_characters_and_reads_back() {
+        let text = format!("DESCRIPTION:{}\r\nUID:1\r\n", "\u{e9} ".repeat(100));
+        let folded = fold(&text);
+        assert!(folded.split("\r\n").all(|l| l.len() <= 75), "{folded}");
+        assert_eq!(folded.replace("\r\n ", ""), text);
+    }
+
+    #[test]
+    fn what_ends_a_line_does_not_get_into_a_text() {
+        assert_eq!(text("a\r\nBEGIN:VEVENT\u{7}"), "a\nBEGIN:VEVENT");
+    }
 }

@@ -8,11 +8,13 @@
 //! * Cycles are written out; a decision after the last says when another one follows.
 //! * A gate is a condition in words, and the same typed in extension attributes.
 
+use crate::codes::CODES;
 use crate::schedule::{self, Item, What};
 use crate::words::{self, Node};
 use crate::{CANONICAL, ExchangeError, ids};
+use hepatica_regimen::dose::Piece;
 use hepatica_regimen::gate::GateRule;
-use hepatica_regimen::protocol::Protocol;
+use hepatica_regimen::protocol::{Drug, DrugVariant, Protocol};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -48,7 +50,7 @@ struct Writer<'a> {
     counts: BTreeMap<&'static str, usize>,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
     /// The next identifier of a class.
     fn id(&mut self, class: &'static str) -> String {
         let n = self.counts.entry(class).or_default();
@@ -77,6 +79,13 @@ impl Writer<'_> {
             "extensionAttributes": [],
             "instanceType": "AliasCode",
         })
+    }
+
+    /// A unit of the CDISC terminology; `None` where it has none like it.
+    fn unit(&mut self, unit: &str) -> Option<Value> {
+        let [code, decode] = CODES.cdisc.get(unit)?;
+        let code = self.code(code, decode);
+        Some(self.alias(code))
     }
 
     /// An instance of a class with an identifier, and what is given.
@@ -148,7 +157,8 @@ impl Writer<'_> {
         let kind = self.code("C207616", "Official Study Title");
         let title = self.new("StudyTitle", json!({"text": p.name, "type": kind}));
 
-        let intervention = self.intervention();
+        let products = self.products();
+        let intervention = self.intervention(&products);
         let (surrogates, surrogate_ids) = self.surrogates();
         let (activities, activity_ids) = self.activities(&intervention, &surrogate_ids);
         let (criteria, criterion_items) = self.eligibility();
@@ -177,7 +187,7 @@ impl Writer<'_> {
                 "roles": [role],
                 "organizations": organizations,
                 "studyInterventions": [intervention],
-                "administrableProducts": [], "medicalDevices": [], "productOrganizationRoles": [],
+                "administrableProducts": products.values().collect::<Vec<_>>(), "medicalDevices": [], "productOrganizationRoles": [],
                 "biomedicalConcepts": [], "bcCategories": [],
                 "bcSurrogates": surrogates,
                 "dictionaries": [],
@@ -189,54 +199,17 @@ impl Writer<'_> {
 
     /// The regimen as one intervention, as a design with a single group has one; its drugs are
     /// administrations.
-    fn intervention(&mut self) -> Value {
+    fn intervention(&mut self, products: &BTreeMap<&str, Value>) -> Value {
         let p = self.protocol;
-        let administrations: Vec<_> =
-            p.drug
-                .iter()
-                .map(|d| {
-                    let days = d.last_day - d.first_day + 1;
-                    let code = self.code("C25301", "Day");
-                    let unit = self.alias(code);
-                    let quantity =
-                        self.new("Quantity", json!({"value": f64::from(days), "unit": unit}));
-                    let duration = self.new("Duration", json!({
-                "text": format!("days {} to {} of each cycle", d.first_day, d.last_day),
-                "quantity": quantity, "durationWillVary": false, "reasonDurationWillVary": null,
-            }));
-                    let route = d.form.as_ref().map(|_| {
-                        let code = self.code("C38288", "Oral Route of Administration");
-                        self.alias(code)
-                    });
-                    let frequency = match d.times_a_day {
-                        1 => Some(("C25473", "Daily")),
-                        2 => Some(("C64496", "Twice Daily")),
-                        3 => Some(("C64527", "Three Times Daily")),
-                        _ => None,
-                    };
-                    let frequency = frequency.map(|(code, decode)| {
-                        let code = self.code(code, decode);
-                        self.alias(code)
-                    });
-                    let doses: Vec<_> = d
-                        .variant
-                        .iter()
-                        .map(|v| {
-                            let (levels, unit) = match v.levels_mg.is_empty() {
-                                true => (&v.levels_mg_per_m2, "mg/m2"),
-                                false => (&v.levels_mg, "mg"),
-                            };
-                            let per = words::code(&v.per);
-                            format!("{}: levels {levels:?} {unit} per {per} ({})", v.id, v.source)
-                        })
-                        .collect();
-                    self.new("Administration", json!({
-                "name": d.id, "label": d.name, "description": doses.join("; "),
-                "duration": duration, "dose": null, "route": route, "frequency": frequency,
-                "administrableProductId": null, "medicalDeviceId": null, "notes": [],
-            }))
-                })
-                .collect();
+        let mut administrations = Vec::new();
+        for d in &p.drug {
+            if d.variant.is_empty() {
+                administrations.push(self.administration(d, None, products.get(d.id.as_str())));
+            }
+            for v in &d.variant {
+                administrations.push(self.administration(d, Some(v), products.get(d.id.as_str())));
+            }
+        }
         let role = self.code("C41161", "Protocol Agent");
         let kind = match (p.drug.is_empty(), p.procedure.is_empty()) {
             (true, _) => self.code("C15313", "Radiation Therapy"),
@@ -249,6 +222,92 @@ impl Writer<'_> {
                 "name": p.id, "label": p.name, "description": p.source,
                 "role": role, "type": kind, "minimumResponseDuration": null,
                 "codes": [], "administrations": administrations, "notes": [],
+            }),
+        )
+    }
+
+    /// Drugs that come in tablets or capsules, by their identifiers.
+    fn products(&mut self) -> BTreeMap<&'a str, Value> {
+        let mut products = BTreeMap::new();
+        let protocol = self.protocol;
+        for d in &protocol.drug {
+            let Some(form) = &d.form else { continue };
+            let code = match form.piece {
+                Piece::Tablet => self.code("C42998", "Tablet Dosage Form"),
+                Piece::Capsule => self.code("C25158", "Capsule Dosage Form"),
+            };
+            let dose_form = self.alias(code);
+            let designation = self.code("C202579", "Investigational Medicinal Product");
+            let product = self.new(
+                "AdministrableProduct",
+                json!({
+                    "name": d.id, "label": d.name,
+                    "description": format!("{} of {:?} mg", form.piece.word(2), form.tablets_mg),
+                    "administrableDoseForm": dose_form, "pharmacologicClass": null,
+                    "productDesignation": designation, "sourcing": null,
+                    "properties": [], "ingredients": [], "identifiers": [], "notes": [],
+                }),
+            );
+            products.insert(d.id.as_str(), product);
+        }
+        products
+    }
+
+    /// A drug in a variant, an intake at the level it begins on. What has a route must have a dose:
+    /// where the route is not known both are in the description only.
+    fn administration(
+        &mut self,
+        d: &Drug,
+        variant: Option<&DrugVariant>,
+        product: Option<&Value>,
+    ) -> Value {
+        let days = f64::from(d.last_day - d.first_day + 1);
+        let unit = self.unit("d");
+        let quantity = self.new("Quantity", json!({"value": days, "unit": unit}));
+        let duration = self.new(
+            "Duration",
+            json!({
+                "text": format!("days {} to {} of each cycle", d.first_day, d.last_day),
+                "quantity": quantity, "durationWillVary": false, "reasonDurationWillVary": null,
+            }),
+        );
+        let times = variant.and_then(|v| v.times_a_day).unwrap_or(d.times_a_day);
+        let frequency = match times {
+            1 => Some(("C25473", "Daily")),
+            2 => Some(("C64496", "Twice Daily")),
+            3 => Some(("C64527", "Three Times Daily")),
+            4 => Some(("C64530", "Four Times Daily")),
+            _ => None,
+        };
+        let frequency = frequency.map(|(code, decode)| {
+            let code = self.code(code, decode);
+            self.alias(code)
+        });
+        let (mut dose, mut route, mut given) = (None, None, None);
+        let mut description = d.source.clone();
+        if let Some(v) = variant {
+            let (levels, unit) = match v.levels_mg.is_empty() {
+                true => (&v.levels_mg_per_m2, "mg/m2"),
+                false => (&v.levels_mg, "mg"),
+            };
+            let per = words::code(&v.per);
+            description = format!("levels {levels:?} {unit} per {per} ({})", v.source);
+            if let (Some(level), Some(product)) = (levels.get(v.start_level), product) {
+                let intake = if per == "day" { level / f64::from(times) } else { *level };
+                let unit = self.unit(unit);
+                dose = Some(self.new("Quantity", json!({"value": intake, "unit": unit})));
+                let code = self.code("C38288", "Oral Route of Administration");
+                route = Some(self.alias(code));
+                given = Some(product["id"].clone());
+            }
+        }
+        let name = variant.map_or_else(|| d.id.clone(), |v| format!("{} {}", d.id, v.id));
+        self.new(
+            "Administration",
+            json!({
+                "name": name, "label": d.name, "description": description,
+                "duration": duration, "dose": dose, "route": route, "frequency": frequency,
+                "administrableProductId": given, "medicalDeviceId": null, "notes": [],
             }),
         )
     }
@@ -433,10 +492,7 @@ impl Writer<'_> {
             Node::Text(s) => attribute["valueString"] = json!(s),
             Node::Whole(n) => attribute["valueInteger"] = json!(n),
             Node::Quantity(value, unit) => {
-                let unit = (!unit.is_empty()).then(|| {
-                    let code = self.code_of("http://unitsofmeasure.org", "2.1", unit, unit);
-                    self.alias(code)
-                });
+                let unit = self.unit(unit);
                 attribute["valueQuantity"] = json!({
                     "id": self.id("Quantity"), "value": value, "unit": unit,
                     "extensionAttributes": [], "instanceType": "Quantity",
@@ -476,7 +532,6 @@ impl Writer<'_> {
         let named: Vec<_> = [
             ("Screening", "C202487", "Screening Epoch"),
             ("Treatment", "C101526", "Treatment Epoch"),
-            ("Follow-up", "C202578", "Follow-Up Epoch"),
         ]
         .into_iter()
         .skip(usize::from(!screened))
@@ -681,13 +736,20 @@ impl Writer<'_> {
                 "timelineExitId": exit["id"], "activityIds": [], "encounterId": null,
             }),
         ));
+        let duration = self.new(
+            "Duration",
+            json!({
+                "text": self.protocol.duration(), "quantity": null,
+                "durationWillVary": true, "reasonDurationWillVary": self.protocol.duration(),
+            }),
+        );
         let timeline = self.new("ScheduleTimeline", json!({
             "name": "main", "label": "Schedule of activities",
             "description": format!("{} cycles written out; {}", self.cycles, self.protocol.duration()),
             "mainTimeline": true,
             "entryCondition": "The patient is a candidate for the protocol",
             "entryId": anchor, "exits": [exit], "timings": timings, "instances": instances,
-            "plannedDuration": null,
+            "plannedDuration": duration,
         }));
         (timeline, encounters)
     }

@@ -137,6 +137,7 @@ pub(crate) fn criterion_tree(c: &CriterionRule) -> Vec<(&'static str, Node)> {
         ("comparison", text(c.comparison.sign())),
     ];
     nodes.extend(c.limit.map(|l| ("limit", Node::Quantity(l, c.unit.clone()))));
+    nodes.extend((!c.unit.is_empty()).then(|| ("unit", text(&c.unit))));
     nodes.extend(c.limit_of.iter().map(|l| ("limitOf", text(l))));
     nodes.push(("over", Node::Text(code(&c.over))));
     nodes.extend(c.terms.iter().map(|t| ("term", text(t))));

@@ -191,3 +191,56 @@ pub fn look<'e>(
     let agenda = next(protocol, &course, &state);
     (course, state, agenda)
 }
+
+/// A few events on the small protocol.
+#[allow(dead_code)]
+pub fn small_events(source: &Source) -> Vec<(EventId, Event)> {
+    let facts = [
+        (
+            "2027-01-18",
+            Fact::Begin {
+                protocol: source.into(),
+                variant: Some("only".to_owned()),
+                c1d1: "2027-01-18".parse().expect("a date"),
+            },
+        ),
+        (
+            "2027-01-18",
+            Fact::Labs {
+                values: values(&[("platelets", 180.0), ("height", 168.0), ("weight", 64.0)]),
+            },
+        ),
+        (
+            "2027-01-18",
+            Fact::Doses {
+                drug: "capecitabine".to_owned(),
+                taken: true,
+                until: Some("2027-01-24".parse().expect("a date")),
+                mg_per_intake: None,
+            },
+        ),
+        (
+            "2027-01-26",
+            Fact::Toxicity {
+                term: "diarrhea".to_owned(),
+                grade: 1,
+                ctcae: 5,
+                related: vec!["capecitabine".to_owned()],
+            },
+        ),
+        ("2027-01-31", Fact::Labs { values: values(&[("platelets", 120.0)]) }),
+    ];
+    let event = |(on, fact): (&str, Fact)| {
+        let event = Event {
+            patient: PATIENT.to_owned(),
+            on: on.parse().expect("a date"),
+            at: None,
+            recorded: format!("{on}T15:00:00Z").parse().expect("an instant"),
+            by: "nurse".to_owned(),
+            why: None,
+            fact,
+        };
+        (event.id(), event)
+    };
+    facts.into_iter().map(event).collect()
+}
