@@ -4,6 +4,7 @@
 //! twice counts once, a correction stands in place of what it corrects, and two values that
 //! contradict each other are both kept: what needs them waits.
 
+use crate::ctcae::Term;
 use crate::event::{Event, EventId, Fact, Pinned, Simulation};
 use crate::measure::Measure;
 use crate::response::Scan;
@@ -115,8 +116,12 @@ pub struct Sample {
 pub struct Toxicity<'e> {
     /// The day.
     pub on: Date,
-    /// CTCAE term.
+    /// CTCAE term as it was recorded.
     pub term: &'e str,
+    /// The term's identifier, the same for all its names; as recorded where nobody knows it.
+    pub id: &'e str,
+    /// Whether it is a toxicity of the blood; what no table knows is not.
+    pub haematologic: bool,
     /// Grade; 0 says that it is over.
     pub grade: u8,
     /// Version of CTCAE.
@@ -155,6 +160,8 @@ pub struct SessionRecord<'e> {
     pub activity_gbq: f64,
     /// Activity that stayed behind, in GBq.
     pub residual_gbq: Option<f64>,
+    /// The device, if that was said.
+    pub device: Option<&'e str>,
 }
 
 /// A treatment that the protocol does not know.
@@ -222,23 +229,34 @@ impl<'e> Course<'e> {
         known.sort_by(|(a, x), (b, y)| x.recorded.cmp(&y.recorded).then_with(|| a.cmp(b)));
         known.dedup_by(|a, b| a.0 == b.0);
         let mut problems = Vec::new();
+        let first = known.iter().find(|(_, e)| matches!(e.fact, Fact::Begin { .. }));
+        let Some(patient) = first.map(|(_, e)| e.patient.as_str()) else {
+            return Err(CourseError::NoBeginning);
+        };
+        // What is of somebody else is named, and counts for nothing.
+        known.retain(|(id, e)| {
+            let own = e.patient == patient;
+            if !own {
+                problems.push(format!("event {id} is of patient {}, not {patient}", e.patient));
+            }
+            own
+        });
         let standing = standing(&known, &mut problems);
         let mut entries: Vec<_> = standing.into_iter().flatten().collect();
-        entries.sort_by(|a, b| {
-            (a.on, a.at, a.recorded).cmp(&(b.on, b.at, b.recorded)).then_with(|| a.id.cmp(b.id))
-        });
-        let begin = entries.iter().find_map(|e| match e.fact {
+        // In the order of recording still: the first beginning stands.
+        let mut beginnings = entries.iter().filter_map(|e| match e.fact {
             Fact::Begin { protocol, variant, c1d1 } => Some((e.id, protocol, variant, *c1d1)),
             _ => None,
         });
-        let Some((begin_id, protocol, variant, c1d1)) = begin else {
+        let Some((_, protocol, variant, c1d1)) = beginnings.next() else {
             return Err(CourseError::NoBeginning);
         };
-        let patient =
-            known.iter().find(|(id, _)| *id == begin_id).map_or("", |(_, e)| e.patient.as_str());
-        for (id, e) in known.iter().filter(|(_, e)| e.patient != patient) {
-            problems.push(format!("event {id} is of patient {}, not {patient}", e.patient));
+        for (id, ..) in beginnings {
+            problems.push(format!("event {id} begins the course again; correct the first instead"));
         }
+        entries.sort_by(|a, b| {
+            (a.on, a.at, a.recorded).cmp(&(b.on, b.at, b.recorded)).then_with(|| a.id.cmp(b.id))
+        });
         let mut course = Self {
             patient,
             protocol,
@@ -299,7 +317,18 @@ impl<'e> Course<'e> {
             }
             Fact::Toxicity { term, grade, ctcae, related } => {
                 let (grade, ctcae) = (*grade, *ctcae);
-                self.toxicities.push(Toxicity { on, term, grade, ctcae, related });
+                let known = Term::known(term);
+                let (id, haematologic) =
+                    known.map_or((term.as_str(), false), |t| (t.id(), t.is_haematologic()));
+                self.toxicities.push(Toxicity {
+                    on,
+                    term,
+                    id,
+                    haematologic,
+                    grade,
+                    ctcae,
+                    related,
+                });
             }
             Fact::Simulation(simulation) => {
                 self.device = simulation.device.as_deref().or(self.device);
@@ -318,6 +347,7 @@ impl<'e> Course<'e> {
                     territory: territory.as_deref(),
                     activity_gbq: *activity_gbq,
                     residual_gbq: *residual_gbq,
+                    device: device.as_deref(),
                 });
             }
             Fact::Procedure { procedure } => self.procedures.push((on, procedure)),
@@ -422,6 +452,10 @@ fn standing<'e>(
     for (n, (id, event)) in known.iter().enumerate() {
         let Fact::Correction { of, fact } = &event.fact else { continue };
         entries[n] = None;
+        if matches!(fact.as_deref(), Some(Fact::Correction { .. })) {
+            problems.push(format!("event {id} puts a correction in place of {of}; state the fact"));
+            continue;
+        }
         let root = (0..MAX_CHAIN).try_fold(of, |of, _| {
             match places.get(of).map(|place| &known[*place].1.fact) {
                 Some(Fact::Correction { of: earlier, .. }) => Ok(earlier),

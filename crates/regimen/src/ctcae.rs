@@ -418,19 +418,10 @@ impl Term {
     /// # Errors
     /// [`GradeError::Unknown`], with the name that looks most like it.
     pub fn find(name: &str) -> Result<Self, GradeError> {
-        let terms = &*TERMS;
-        let at = |n: usize| match n.checked_sub(terms.laboratory.len()) {
-            None => Self::Laboratory(&terms.laboratory[n]),
-            Some(n) => Self::Clinical(&terms.clinical[n]),
-        };
-        // Ids are found as they are, without a new string.
-        if let Some(n) = terms.names.get(name) {
-            return Ok(at(*n));
+        if let Some(term) = Self::known(name) {
+            return Ok(term);
         }
-        let wanted = plain(name);
-        if let Some(n) = terms.names.get(&wanted) {
-            return Ok(at(*n));
-        }
+        let (terms, wanted) = (&*TERMS, plain(name));
         let near = terms
             .names
             .keys()
@@ -440,6 +431,18 @@ impl Term {
             .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))
             .map(|(_, known)| known.clone());
         Err(GradeError::Unknown { name: name.to_owned(), near })
+    }
+
+    /// [`Term::find`] without looking for a near name.
+    #[must_use]
+    pub fn known(name: &str) -> Option<Self> {
+        let terms = &*TERMS;
+        // Ids are found as they are, without a new string.
+        let n = *terms.names.get(name).or_else(|| terms.names.get(&plain(name)))?;
+        Some(match n.checked_sub(terms.laboratory.len()) {
+            None => Self::Laboratory(&terms.laboratory[n]),
+            Some(n) => Self::Clinical(&terms.clinical[n]),
+        })
     }
 
     /// Short identifier.

@@ -1,6 +1,6 @@
 //! A course as evidence: what is known of a measure on a day, for the gates.
 
-use crate::course::{Course, Sample, days_between, plus};
+use crate::course::{Course, Sample, Toxicity, days_between, plus};
 use crate::ctcae::Term;
 use crate::dose::{Renal, Sex};
 use crate::gate::{CriterionRule, Evidence, Found, Over, Value};
@@ -76,12 +76,12 @@ impl Known<'_, '_> {
             self.course
                 .toxicities
                 .iter()
-                .filter(|t| t.on <= to && rule.terms.iter().any(|s| selects(s, t.term)))
+                .filter(|t| t.on <= to && rule.terms.iter().any(|s| selects(s, t)))
         };
         // Of each term the grade it has on a day is the last one recorded until then.
         let mut worst: Option<(u8, Date)> = None;
         for (n, t) in matching().enumerate() {
-            let next = matching().skip(n + 1).find(|later| later.term == t.term);
+            let next = matching().skip(n + 1).find(|later| later.id == t.id);
             let counts = match rule.over {
                 Over::Latest | Over::Baseline => next.is_none(),
                 _ => t.on >= from || next.is_none_or(|later| later.on > from),
@@ -165,18 +165,17 @@ impl Known<'_, '_> {
     }
 }
 
-/// Whether a selector of toxicities is for a term.
+/// Whether a selector of toxicities is for one.
 #[must_use]
-pub fn selects(selector: &str, term: &str) -> bool {
-    // What no table knows is taken as not haematologic: the stricter rules are there.
-    let haematologic = || Term::find(term).is_ok_and(Term::is_haematologic);
+pub fn selects(selector: &str, toxicity: &Toxicity<'_>) -> bool {
     match selector {
         "any" => true,
-        "haematologic" => haematologic(),
-        "non-haematologic" => !haematologic(),
-        _ => match (Term::find(selector), Term::find(term)) {
-            (Ok(a), Ok(b)) => a.id() == b.id(),
-            _ => selector.eq_ignore_ascii_case(term),
+        "haematologic" => toxicity.haematologic,
+        // What no table knows is taken as not haematologic: the stricter rules are there.
+        "non-haematologic" => !toxicity.haematologic,
+        _ => match Term::known(selector) {
+            Some(term) => term.id() == toxicity.id,
+            None => selector.eq_ignore_ascii_case(toxicity.id),
         },
     }
 }
@@ -192,11 +191,11 @@ impl Evidence for Known<'_, '_> {
             "toxicity_grade" => self.toxicity(rule),
             "doses_taken_percent" => self.taken(rule),
             "days_since_session" => {
-                let before = |d: &Date| *d < self.day;
+                let before = |d: &Date| *d < self.day && *d <= self.until;
                 self.since(self.course.sessions.iter().map(|s| s.on).rfind(before))
             }
             "days_since_simulation" => {
-                let before = |d: &Date| *d <= self.day;
+                let before = |d: &Date| *d <= self.until;
                 self.since(self.course.simulations.iter().map(|s| s.0).rfind(before))
             }
             "age" => match self.age_years() {
@@ -229,7 +228,13 @@ impl Evidence for Known<'_, '_> {
     }
 
     fn device(&self) -> Option<&str> {
-        self.course.device
+        let c = self.course;
+        let until = |on: &Date| *on <= self.until;
+        let planned = c.simulations.iter().rfind(|(on, s)| until(on) && s.device.is_some());
+        let given = c.sessions.iter().rfind(|s| until(&s.on) && s.device.is_some());
+        let planned = planned.and_then(|(on, s)| Some((*on, s.device.as_deref()?)));
+        let given = given.and_then(|s| Some((s.on, s.device?)));
+        planned.into_iter().chain(given).max_by_key(|(on, _)| *on).map(|(_, device)| device)
     }
 
     fn protocol(&self) -> &str {
@@ -249,6 +254,7 @@ impl Evidence for Known<'_, '_> {
                 o.gate == gate
                     && o.criterion == criterion
                     && (o.from..=o.to.max(o.from)).contains(&self.day)
+                    && o.from <= self.until
             })
             .map(|o| o.why)
     }

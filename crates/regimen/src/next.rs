@@ -15,8 +15,10 @@ use crate::evidence::Known;
 use crate::gate::{Gate, Status as GateStatus};
 use crate::measure::Measure;
 use crate::outcome::{Outcomes, outcomes};
-use crate::protocol::{Assessment, AssessmentKind, End, IfMissed, Procedure, Protocol, Timing};
-use crate::state::{Begun, Cycle, ProcedureStatus, State};
+use crate::protocol::{
+    Assessment, AssessmentKind, End, IfMissed, Procedure, Protocol, Requirement, Timing,
+};
+use crate::state::{Begun, Cycle, DatedWindow, ProcedureStatus, State};
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -217,6 +219,7 @@ pub fn next(protocol: &Protocol, course: &Course<'_>, state: &State<'_>) -> Agen
         (a.target, a.kind, a.latest).cmp(&(b.target, b.kind, b.latest)).then(a.id.cmp(&b.id))
     });
     let running = state.cycle_day(state.today).filter(|(c, _)| c.has_begun());
+    let running = running.filter(|_| !asking.ended_before(state.today));
     Agenda {
         patient: course.patient.to_owned(),
         protocol: protocol.id.clone(),
@@ -280,20 +283,19 @@ impl<'a, 'e> Asking<'a, 'e> {
         }
         let status = match c.begun {
             Begun::Recorded => Status::Done,
+            _ if self.ended_before(c.start) => Status::Cancelled,
             Begun::Taken => {
                 if !self.protocol.drug.is_empty() {
                     because.push("no dose of it is recorded".to_owned());
                 }
                 Status::Done
             }
-            _ if self.ended_before(c.start) => Status::Cancelled,
             Begun::ToCome => Status::Upcoming,
             Begun::Waiting => {
-                // Where it waits for a day to come, the answer is that of the day it was asked.
-                let asked = match wait.filter(|_| c.start > self.today()) {
-                    Some(w) => plus(c.start, -i64::from(w.days)),
-                    None => self.today(),
-                };
+                let days = wait.map_or(0, |w| i64::from(w.days));
+                // While it waits, the reasons are those of the day it was last asked on.
+                let asked =
+                    if c.start > self.today() { plus(c.start, -days) } else { self.today() };
                 because.extend(self.held_by(before, asked));
                 if c.start > self.today() {
                     because.push(format!("asked again on {}", c.start));
@@ -472,12 +474,16 @@ impl<'a, 'e> Asking<'a, 'e> {
                     let mut k = 1;
                     loop {
                         let day = plus(from, i64::from(days) * k);
-                        if day > end || self.ended_before(plus(day, i64::from(t.earliest))) {
+                        if day > end
+                            || day == Date::MAX
+                            || self.ended_before(plus(day, i64::from(t.earliest)))
+                        {
                             break;
                         }
-                        let reference =
-                            words::after(&what, (i64::from(days) * k) as i32 + t.target);
-                        put(format!("{}/{}/{k}", after, a.id), None, reference, day);
+                        let days = i32::try_from(i64::from(days) * k).unwrap_or(i32::MAX);
+                        let reference = words::after(&what, days.saturating_add(t.target));
+                        let nth = if n == 0 { String::new() } else { format!("{}-", n + 1) };
+                        put(format!("{}/{}/{nth}{k}", after, a.id), None, reference, day);
                         k += 1;
                     }
                 }
@@ -488,7 +494,8 @@ impl<'a, 'e> Asking<'a, 'e> {
         let last = t.cycle.or(t.to_cycle).unwrap_or(u32::MAX);
         for c in self.state.cycles.iter().filter(|c| (first..=last).contains(&c.number)) {
             let reference = format!("day {} of cycle {}", t.target, c.number);
-            let id = format!("c{}/{}", c.number, a.id);
+            let nth = if n == 0 { String::new() } else { format!("/{}", n + 1) };
+            let id = format!("c{}/{}{nth}", c.number, a.id);
             put(id, Some(c.number), reference, plus(c.start, -1));
         }
     }
@@ -606,10 +613,13 @@ impl<'a, 'e> Asking<'a, 'e> {
                     let (before, what) = (p.id.clone(), p.name.clone());
                     gates.push(GateBefore { before, what, day, gate });
                 }
+                let lacking = self.lacking(p, day);
+                passes &= lacking.is_empty();
+                because.extend(lacking);
             }
-            for reason in asked.then(|| self.too_long_ago(p, day)).into_iter().flatten() {
-                passes = false;
-                because.push(reason);
+            let late = self.last_day(p, &w).filter(|last| asked && *last < today);
+            if let Some(last) = late {
+                because.push(format!("its last day was {last}"));
             }
             if state.status == ProcedureStatus::Undecided
                 && let Some(rule) = &p.only_if
@@ -623,6 +633,7 @@ impl<'a, 'e> Asking<'a, 'e> {
                 ProcedureStatus::Cancelled => Status::Cancelled,
                 ProcedureStatus::Undecided => Status::Undecided,
                 ProcedureStatus::Planned if today < w.earliest => Status::Upcoming,
+                ProcedureStatus::Planned if passes && late.is_some() => Status::Overdue,
                 ProcedureStatus::Planned if passes => Status::Due,
                 ProcedureStatus::Planned => Status::Held,
             };
@@ -649,24 +660,40 @@ impl<'a, 'e> Asking<'a, 'e> {
         (all, gates)
     }
 
-    /// What a procedure requires and was done too long before a day.
-    fn too_long_ago(&self, p: &Procedure, day: Date) -> Vec<String> {
-        let mut all = Vec::new();
-        for r in &p.requires {
-            let place = self.protocol.procedure.iter().position(|q| q.id == r.procedure);
-            let state = place.and_then(|n| self.state.procedures.get(n));
-            let (Some(most), Some(ProcedureStatus::Done(on)), Some(n)) =
-                (r.most_days, state.map(|s| s.status), place)
-            else {
-                continue;
+    /// What a procedure requires and does not have on a day, in words.
+    fn lacking(&self, p: &Procedure, day: Date) -> Vec<String> {
+        let of = |id: &str| {
+            let states = self.protocol.procedure.iter().zip(&self.state.procedures);
+            states.into_iter().find(|(other, _)| other.id == id)
+        };
+        let one = |r: &Requirement| {
+            let Some((other, state)) = of(&r.procedure) else {
+                return Some(format!("needs {} first", r.procedure));
+            };
+            let ProcedureStatus::Done(on) = state.status else {
+                return Some(format!("needs {} first", other.name));
             };
             let days = days_between(on, day);
-            if days > i64::from(most) {
-                let name = &self.protocol.procedure[n].name;
-                all.push(format!("{name} is {days} days before, at most {most} are allowed"));
+            match r.most_days {
+                Some(most) if days > i64::from(most) => Some(format!(
+                    "{} of {on} is more than {most} days before {day}: it must be done again",
+                    other.name
+                )),
+                _ if days < i64::from(r.least_days) => Some(format!(
+                    "must be at least {} days after {} of {on}",
+                    r.least_days, other.name
+                )),
+                _ => None,
             }
-        }
-        all
+        };
+        p.requires.iter().filter_map(one).collect()
+    }
+
+    /// The last day that the protocol allows in a window, before it was moved.
+    fn last_day(&self, p: &Procedure, w: &DatedWindow) -> Option<Date> {
+        let window = p.window.iter().find(|x| x.cycle == w.cycle && x.target == w.day)?;
+        let start = self.state.cycle(w.cycle)?.start;
+        Some(plus(start, i64::from(window.latest) - 1))
     }
 
     // ---- what was observed -----------------------------------------------------------------------
@@ -681,7 +708,8 @@ impl<'a, 'e> Asking<'a, 'e> {
             let Some(term) = Laboratory::of_measure(id) else { continue };
             let usual = measure.usual_limits(male);
             let (lln, uln) = (self.course.lln.get(id).copied(), self.course.uln.get(id).copied());
-            let baseline = samples.iter().rev().find(|s| s.on <= start).map(|s| s.value);
+            let baseline =
+                samples.iter().rev().find(|s| s.on <= start.min(self.today())).map(|s| s.value);
             let limits = Limits {
                 lln: lln.or(usual.lln),
                 uln: uln.or(usual.uln),
@@ -739,7 +767,7 @@ impl<'a, 'e> Asking<'a, 'e> {
                 }
             }
         }
-        for r in &self.course.doses {
+        for r in self.course.doses.iter().filter(|r| r.taken && r.from <= self.today()) {
             if self.protocol.drug(r.drug).is_none() {
                 all.push(format!(
                     "{} was taken on {}; the protocol does not have it",
@@ -757,7 +785,7 @@ impl<'a, 'e> Asking<'a, 'e> {
             let [a, b] = c.values.map(|v| show(c.measure, v));
             format!("{name} of {}: {a} and {b} are both recorded; correct the wrong one", c.on)
         };
-        self.course.conflicts.iter().map(one).collect()
+        self.course.conflicts.iter().filter(|c| c.on <= self.today()).map(one).collect()
     }
 
     fn warnings(&self) -> Vec<String> {

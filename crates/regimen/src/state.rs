@@ -19,6 +19,8 @@ use jiff::civil::Date;
 const AHEAD: usize = 2;
 /// Days a cycle may begin before its planned day and still be that cycle.
 const EARLY_DAYS: i64 = 7;
+/// Days on which a cycle's gate is asked at most: nobody waits ten years.
+const MAX_ASKED: usize = 3660;
 
 /// Where a course stands on a day.
 #[derive(Debug, Clone, PartialEq)]
@@ -312,9 +314,8 @@ impl<'a, 'e> Layout<'a, 'e> {
     /// The day the drugs of a cycle's first days were first taken.
     fn recorded_start(&self, last: Option<Date>, planned: Date) -> Option<Date> {
         let first_day = self.protocol.drug.iter().map(|d| d.first_day).min()?;
-        // Days that could still belong to the cycle before are taken as late doses of that one.
         let from = match last {
-            Some(_) => plus(planned, -EARLY_DAYS),
+            Some(_) => plus(planned, -self.early()),
             None => plus(planned, -EARLY_DAYS * 4),
         };
         let opens = |drug: &str| self.protocol.drug(drug).is_some_and(|d| d.first_day == first_day);
@@ -323,6 +324,17 @@ impl<'a, 'e> Layout<'a, 'e> {
         };
         let first = self.course.doses.iter().filter(of).map(|r| r.from.max(from)).min()?;
         Some(plus(first, 1 - i64::from(first_day)))
+    }
+
+    /// Days a cycle may begin early. The first half of the days without its drugs are for late
+    /// doses of the cycle before.
+    fn early(&self) -> i64 {
+        let drugs = || self.protocol.drug.iter();
+        let first_day = drugs().map(|d| d.first_day).min();
+        let opening = drugs().filter(|d| Some(d.first_day) == first_day);
+        let last_day = opening.map(|d| d.last_day).max().unwrap_or(0);
+        let free = i64::from(self.protocol.cycle.days) - i64::from(last_day);
+        (free / 2).clamp(0, EARLY_DAYS)
     }
 
     fn cycle(
@@ -334,7 +346,10 @@ impl<'a, 'e> Layout<'a, 'e> {
         starts: &[Date],
     ) -> Cycle {
         let cycle = |start, begun, waits| Cycle { number, planned, start, begun, waits };
+        // What was taken so late that the next cycle was due belongs to that one, if this could begin.
+        let next_due = |start| plus(start, i64::from(self.protocol.cycle.days) - self.early());
         if number == 1 {
+            let recorded = recorded.filter(|on| *on < next_due(planned));
             // Its day is a decision, not what a gate allows.
             let begun = match recorded {
                 Some(_) => Begun::Recorded,
@@ -348,11 +363,16 @@ impl<'a, 'e> Layout<'a, 'e> {
         }
         let limit = recorded.unwrap_or(self.today);
         let (mut at, mut waits) = (planned, 0);
-        while at <= limit {
+        for _ in 0..MAX_ASKED {
+            if at > limit {
+                break;
+            }
             let known = self.known(starts, at);
             let worst = gates.iter().map(|g| (g.status(&known), *g)).max_by_key(|(s, _)| *s);
             match worst {
                 Some((status, gate)) if !status.passes() => match &gate.wait {
+                    // Begun all the same: it did not wait.
+                    Some(_) if recorded == Some(at) => break,
                     Some(wait) if gate.any_unmet(&known) => {
                         if waits == wait.at_most && recorded.is_none() {
                             return cycle(at, Begun::Exhausted, waits);
@@ -362,7 +382,9 @@ impl<'a, 'e> Layout<'a, 'e> {
                     }
                     _ => at = plus(at, 1),
                 },
-                _ if recorded.is_none() => return cycle(at, Begun::Taken, waits),
+                _ if recorded.is_none_or(|on| on >= next_due(at)) => {
+                    return cycle(at, Begun::Taken, waits);
+                }
                 _ => break,
             }
         }
@@ -422,14 +444,14 @@ impl<'a, 'e> Layout<'a, 'e> {
 
     fn escalation(&self, drug: &'a Drug) -> Option<&'a crate::protocol::Escalation> {
         let e = drug.escalation.as_ref()?;
-        let variant = self.course.variant?;
+        let variant = self.protocol.variant_of(self.course)?;
         e.variants.iter().any(|v| v == variant).then_some(e)
     }
 
     /// Steps of one day do not add up: the lowest level that any of them calls for holds.
     fn apply(&self, drug: &Drug, calls: &[(Date, Step, Cause<'e>)], state: &mut DrugState<'e>) {
         // Without a variant the ladder's length is not known, and nothing falls off its end.
-        let variant = self.course.variant.and_then(|v| drug.in_variant(v));
+        let variant = self.protocol.variant_of(self.course).and_then(|v| drug.in_variant(v));
         let lowest = variant.map_or(i32::MAX, |v| (v.levels() - 1 - v.start_level) as i32);
         let highest = variant.map_or(0, |v| -(v.start_level as i32));
         let (mut level, mut reduced) = (0, false);
@@ -526,11 +548,12 @@ impl<'a, 'e> Layout<'a, 'e> {
         for (place, t) in all.iter().enumerate() {
             let called = t.on <= self.today
                 && m.grades.contains(&t.grade)
-                && m.terms.iter().any(|s| selects(s, t.term));
-            // The same episode, noted again.
-            let before = all[..place].iter().rfind(|b| b.term == t.term);
-            let again =
-                before.is_some_and(|b| b.grade > until_grade && m.grades.contains(&b.grade));
+                && m.terms.iter().any(|s| selects(s, t));
+            // The same episode, noted again or on its way down.
+            let before = all[..place].iter().rfind(|b| b.id == t.id);
+            let again = before.is_some_and(|b| {
+                b.grade > until_grade && (m.grades.contains(&b.grade) || b.grade > t.grade)
+            });
             if !called || again {
                 continue;
             }
@@ -539,7 +562,7 @@ impl<'a, 'e> Layout<'a, 'e> {
             let (term, grade, ctcae, on) = (t.term, t.grade, t.ctcae, t.on);
             let over = all[place + 1..]
                 .iter()
-                .find(|l| l.term == term && l.grade <= until_grade && l.on <= self.today)
+                .find(|l| l.id == t.id && l.grade <= until_grade && l.on <= self.today)
                 .map(|l| l.on);
             let because = Cause::Toxicity { modification: n, term, grade, ctcae, on, appearance };
             // To stop needs no waiting.
@@ -579,7 +602,13 @@ impl<'a, 'e> Layout<'a, 'e> {
             End::Progression => self.progression(),
             End::Intolerance if drugs.is_empty() => None,
             End::Intolerance => {
-                drugs.iter().map(DrugState::stopped).collect::<Option<Vec<_>>>()?.into_iter().max()
+                let all = drugs.iter().map(DrugState::stopped).collect::<Option<Vec<_>>>();
+                let stops =
+                    |g: &GateRule| g.wait.as_ref().is_some_and(|w| w.exhausted == Step::Stop);
+                // Nothing follows a cycle that waited in vain, even if a drug has no rule for it.
+                let last = cycles.last().filter(|c| c.begun == Begun::Exhausted);
+                let in_vain = last.filter(|_| p.gates("cycle").any(stops)).map(|c| c.start);
+                all.and_then(|days| days.into_iter().max()).or(in_vain)
             }
             End::Complete => {
                 let last = cycles.last().filter(|c| Some(c.number) == p.cycle.at_most)?;
@@ -601,12 +630,20 @@ impl<'a, 'e> Layout<'a, 'e> {
     // ---- procedures ------------------------------------------------------------------------------
 
     fn procedures(&self, cycles: &[Cycle], ended: Option<(Date, End)>) -> Vec<ProcedureState> {
-        let mut states: Vec<ProcedureState> = Vec::new();
-        for procedure in &self.protocol.procedure {
-            let state = self.procedure(procedure, cycles, ended, &states);
-            states.push(state);
+        let all = &self.protocol.procedure;
+        let mut states: Vec<Option<ProcedureState>> = vec![None; all.len()];
+        // What is required may be written further down. What waits for itself is taken as it comes.
+        for round in 0..=all.len() {
+            for (n, procedure) in all.iter().enumerate() {
+                let open =
+                    |id: &str| all.iter().zip(&states).any(|(p, s)| p.id == id && s.is_none());
+                let ready = !procedure.requires.iter().any(|r| open(&r.procedure));
+                if states[n].is_none() && (ready || round == all.len()) {
+                    states[n] = Some(self.procedure(procedure, cycles, ended, &states));
+                }
+            }
         }
-        states
+        states.into_iter().flatten().collect()
     }
 
     fn done(&self, procedure: &Procedure) -> Option<Date> {
@@ -629,7 +666,7 @@ impl<'a, 'e> Layout<'a, 'e> {
         procedure: &Procedure,
         cycles: &[Cycle],
         ended: Option<(Date, End)>,
-        before: &[ProcedureState],
+        before: &[Option<ProcedureState>],
     ) -> ProcedureState {
         let state = |status, window, missed| ProcedureState { status, window, missed };
         if let Some(on) = self.done(procedure) {
@@ -650,7 +687,7 @@ impl<'a, 'e> Layout<'a, 'e> {
         let mut missed = Vec::new();
         let window = self.window(procedure, cycles, before, &mut missed);
         match (ended, status, window) {
-            (_, ProcedureStatus::NotNeeded, _) => state(status, None, Vec::new()),
+            (_, ProcedureStatus::NotNeeded, _) => state(status, window, Vec::new()),
             (Some((end, _)), ..) if window.is_none_or(|w| w.latest > end) => {
                 state(ProcedureStatus::Cancelled, window, missed)
             }
@@ -664,13 +701,13 @@ impl<'a, 'e> Layout<'a, 'e> {
         &self,
         procedure: &Procedure,
         cycles: &[Cycle],
-        before: &[ProcedureState],
+        before: &[Option<ProcedureState>],
         missed: &mut Vec<DatedWindow>,
     ) -> Option<DatedWindow> {
         let mut earliest = Date::MIN;
         for r in &procedure.requires {
             let place = self.protocol.procedure.iter().position(|p| p.id == r.procedure);
-            let state = place.and_then(|n| before.get(n));
+            let state = place.and_then(|n| before.get(n)?.as_ref());
             let on = match state.map(|s| (s.status, s.window)) {
                 Some((ProcedureStatus::Done(on), _)) => Some(on),
                 Some((ProcedureStatus::Planned | ProcedureStatus::Undecided, Some(w))) => {
@@ -696,14 +733,15 @@ impl<'a, 'e> Layout<'a, 'e> {
                 }
             };
             if w.latest < self.today {
+                if procedure.if_missed == IfMissed::AsSoonAsPossible {
+                    let target = self.today.max(earliest);
+                    let earliest = w.earliest.max(earliest);
+                    return Some(DatedWindow { earliest, target, latest: target, ..w });
+                }
                 missed.push(w);
             } else if w.latest >= earliest {
                 let target = w.target.max(earliest);
                 return Some(DatedWindow { earliest: w.earliest.max(earliest), target, ..w });
-            }
-            if procedure.if_missed == IfMissed::AsSoonAsPossible && w.latest < self.today {
-                let today = self.today.max(earliest);
-                return Some(DatedWindow { earliest: today, target: today, latest: today, ..w });
             }
         }
         None

@@ -93,7 +93,7 @@ impl<'a> Asking<'a, '_> {
             level: below.map_or_else(|| "stopped".to_owned(), named),
             stopped: below.is_none(),
             held,
-            times_a_day: drug.times_a_day(self.course.variant),
+            times_a_day: drug.times_a_day(self.protocol.variant_of(self.course)),
             mg_per_intake: None,
             intake: None,
             words: None,
@@ -113,12 +113,7 @@ impl<'a> Asking<'a, '_> {
     }
 
     fn variant(&self, drug: &'a Drug) -> Option<&'a crate::protocol::DrugVariant> {
-        match (self.course.variant, &self.protocol.variant[..]) {
-            (Some(v), _) => drug.in_variant(v),
-            // Where there is only one, nobody need choose.
-            (None, [only]) => drug.in_variant(&only.id),
-            (None, _) => None,
-        }
+        drug.in_variant(self.protocol.variant_of(self.course)?)
     }
 
     fn reckon(
@@ -159,7 +154,9 @@ impl<'a> Asking<'a, '_> {
                 },
                 None => {
                     let waived = self.course.overrides.iter().rfind(|o| {
-                        o.gate == DOSE_GATE && o.criterion == table.measure && o.from <= day
+                        o.gate == DOSE_GATE
+                            && o.criterion == table.measure
+                            && o.from <= day.min(self.today())
                     });
                     match waived {
                         Some(o) => answer.because.push(format!("{name}: not known, {}", o.why)),

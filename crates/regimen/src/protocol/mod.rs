@@ -670,7 +670,9 @@ impl Protocol {
                     || !(t.earliest <= t.target && t.target <= t.latest)
                     || references.iter().filter(|r| **r).count() != 1
                     || cycles.iter().flatten().any(|c| !(1..=MAX_CYCLE).contains(c))
-                    || t.every_days.is_some_and(|n| n == 0 || t.after.is_none())
+                    || t.every_days.is_some_and(|n| {
+                        !(1..=MAX_DAYS.unsigned_abs()).contains(&n) || t.after.is_none()
+                    })
                 {
                     return wrong(
                         format!("assessment {} when", a.id),
@@ -713,6 +715,17 @@ impl Protocol {
     #[must_use]
     pub fn drug(&self, id: &str) -> Option<&Drug> {
         self.drug.iter().find(|d| d.id == id)
+    }
+
+    /// The variant a course is dosed by: the one chosen, or the only one there is.
+    #[must_use]
+    pub fn variant_of<'a>(&'a self, course: &crate::course::Course<'a>) -> Option<&'a str> {
+        match (course.variant, &self.variant[..]) {
+            (Some(v), _) => Some(v),
+            // Where there is only one, nobody need choose.
+            (None, [only]) => Some(&only.id),
+            (None, _) => None,
+        }
     }
 
     /// The gates before something: `start`, `cycle`, or a procedure.
