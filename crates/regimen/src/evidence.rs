@@ -259,8 +259,8 @@ impl Evidence for Known<'_, '_> {
             .map(|o| o.why)
     }
 
-    fn needed(&self, rule: &CriterionRule) -> Option<[Date; 2]> {
-        let from = rule.within_days.map_or(self.day, |d| plus(self.day, -i64::from(d)));
-        Some([from, self.day])
+    fn needed(&self, rule: &CriterionRule) -> Option<(Option<Date>, Date)> {
+        let from = rule.within_days.map(|d| plus(self.day, -i64::from(d)));
+        Some((from, self.day))
     }
 }

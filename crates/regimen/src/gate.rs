@@ -338,8 +338,8 @@ pub trait Evidence {
     fn limit(&self, name: &str) -> Option<(f64, &str)>;
     /// Why a person decided to go on although the criterion is not met.
     fn overridden(&self, gate: &str, criterion: &str) -> Option<&str>;
-    /// The day a missing value is needed by, and the first it may be from.
-    fn needed(&self, criterion: &CriterionRule) -> Option<[Date; 2]>;
+    /// The day a missing value is needed by, and the first it may be from, if that matters.
+    fn needed(&self, criterion: &CriterionRule) -> Option<(Option<Date>, Date)>;
 }
 
 /// Measures of one moment by name; what is absent is not known.
@@ -381,7 +381,7 @@ impl Evidence for Setting<'_> {
         None
     }
 
-    fn needed(&self, _: &CriterionRule) -> Option<[Date; 2]> {
+    fn needed(&self, _: &CriterionRule) -> Option<(Option<Date>, Date)> {
         None
     }
 }
@@ -676,8 +676,10 @@ impl CriterionRule {
         if a.status == Status::Pass {
             return None;
         }
-        let by = evidence.needed(self).map_or(String::new(), |[from, by]| {
-            if from == by { format!(" on {by}") } else { format!(" from {from} to {by}") }
+        let by = evidence.needed(self).map_or(String::new(), |(from, by)| match from {
+            None => format!(" by {by}"),
+            Some(from) if from == by => format!(" on {by}"),
+            Some(from) => format!(" from {from} to {by}"),
         });
         let name = lowercase_first(&self.name);
         Some(match a.truth {

@@ -66,6 +66,7 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
             &seen.course,
             &seen.state,
             &seen.agenda,
+            opened.stamp(),
         );
         write(path.as_ref().unwrap_or(&beside(&args.view.course, "ics")), ics.as_bytes())?;
     }

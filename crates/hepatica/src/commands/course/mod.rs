@@ -11,6 +11,7 @@ mod timeline;
 
 use super::CommandError;
 use clap::{Subcommand, ValueHint};
+use hepatica_exchange::Stamp;
 use hepatica_regimen::log::Log;
 use hepatica_regimen::protocol::{Source, diff};
 use hepatica_regimen::{Agenda, Calendar, Course, Protocol, State, next};
@@ -122,6 +123,11 @@ impl Opened {
         Ok(Seen { course, state, agenda })
     }
 
+    /// How far the log had come.
+    fn stamp(&self) -> Stamp {
+        Stamp::of(self.log.entries(), self.as_of)
+    }
+
     /// What differs between the protocol the course is on and the one of that name now.
     fn protocol_changed(&self, course: &Course<'_>) -> Option<String> {
         let pinned = course.protocol;
@@ -163,7 +169,7 @@ fn pinned(
 
 /// Who records, if nobody says so: the user of the machine.
 fn user() -> Option<String> {
-    ["USER", "LOGNAME", "USERNAME"].iter().find_map(|key| std::env::var(key).ok())
+    whoami::username().ok().filter(|name| !name.trim().is_empty())
 }
 
 /// Writes a file beside its place and renames it there.

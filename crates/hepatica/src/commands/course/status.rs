@@ -3,10 +3,12 @@
 use super::{CommandError, Seen, View};
 use crate::term;
 use hepatica_regimen::ctcae::Graded;
-use hepatica_regimen::gate::{Status as GateStatus, Truth};
-use hepatica_regimen::next::{Agenda, Kind, Status};
+use hepatica_regimen::gate::{Criterion, Status as GateStatus, Truth};
+use hepatica_regimen::next::{Agenda, GateBefore, Kind, Status};
 use hepatica_regimen::site::named_date;
 
+/// Missing values that are named before the rest is counted.
+const FEW: usize = 4;
 /// Days ahead that are shown.
 const AHEAD_DAYS: i64 = 35;
 
@@ -194,37 +196,41 @@ fn due(a: &Agenda) {
 }
 
 fn gates(a: &Agenda, why: bool) {
-    if a.gates.is_empty() {
+    // Whether somebody was eligible is asked before the course begins.
+    let over = |g: &GateBefore| g.before == "start" && a.cycle.is_some();
+    let shown: Vec<_> = a.gates.iter().filter(|g| why || !over(g)).collect();
+    if shown.is_empty() {
         return;
     }
     head("Gates");
-    // Whether somebody was eligible is asked before the course begins.
-    let over = |g: &&hepatica_regimen::next::GateBefore| g.before == "start" && a.cycle.is_some();
-    for g in a.gates.iter().filter(|g| why || !over(g)) {
-        let (colour, reset) = (term::of(g.gate.status), term::RESET);
-        anstream::println!(
-            "  {colour}{:<10}{reset} {}  {}{}, {}{reset}",
-            g.gate.status,
-            g.gate.name,
-            term::DIM,
-            g.what,
-            g.day
-        );
+    for g in shown {
+        let (colour, dim, reset) = (term::of(g.gate.status), term::DIM, term::RESET);
+        let (status, name, what) = (g.gate.status, &g.gate.name, &g.what);
+        anstream::println!("  {colour}{status:<10}{reset} {name}  {dim}{what}, {}{reset}", g.day);
+        let unknown = |c: &Criterion| c.status == GateStatus::Hold && c.truth == Truth::CannotTell;
         for c in &g.gate.criteria {
-            if c.status == GateStatus::Pass && !why {
+            if !why && (c.status == GateStatus::Pass || unknown(c)) {
                 continue;
             }
-            let word = match (c.status, c.truth) {
-                (GateStatus::Hold, Truth::CannotTell) => "cannot tell".to_owned(),
-                (s, _) => s.to_string(),
-            };
+            let word =
+                if unknown(c) { "cannot tell".to_owned() } else { c.status.to_string() };
             anstream::println!("    {}{word:<11}{reset} {}", term::of(c.status), c.reason);
             if let Some(needs) = &c.needs {
                 anstream::println!("    {:<11} needs {needs}", "");
             }
             if why {
-                anstream::println!("    {:<11} {}{}{reset}", "", term::DIM, c.source);
+                anstream::println!("    {:<11} {dim}{}{reset}", "", c.source);
             }
+        }
+        let missing: Vec<_> = g.gate.criteria.iter().filter(|c| unknown(c)).collect();
+        if !why && !missing.is_empty() {
+            let names: Vec<_> = missing.iter().map(|c| c.reason.as_str()).collect();
+            let (yellow, many) = (term::of(GateStatus::Hold), names.len());
+            // A line that a person reads; --why has them all.
+            let few = names.iter().take(FEW).copied().collect::<Vec<_>>().join("; ");
+            let more =
+                if many > FEW { format!("; and {} more (--why)", many - FEW) } else { String::new() };
+            anstream::println!("    {yellow}cannot tell{reset} {few}{more}");
         }
     }
 }
