@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`ical`] | the days of a course as iCalendar |
 //! | [`fhir`] | a protocol as PlanDefinition, a course as a bundle of FHIR R4 |
+//! | [`tables`] | courses as SDTM-like and ADaM-like tables: CSV, Parquet, SAS transport |
 //! | [`usdm`] | a protocol's schedule of activities as CDISC USDM v4 |
 //!
 //! Everything is reckoned from the protocol, the course and its agenda; nothing is decided here. The same
@@ -15,6 +16,7 @@ pub mod ical;
 mod ids;
 mod schedule;
 mod stamp;
+pub mod tables;
 pub mod usdm;
 mod words;
 
