@@ -4,6 +4,9 @@
 //! |---|---|
 //! | [`ical`] | the days of a course as iCalendar |
 //! | [`fhir`] | a protocol as PlanDefinition, a course as a bundle of FHIR R4 |
+//! | [`forms`] | the forms behind the next two |
+//! | [`odm`] | a protocol and the event log of its courses as CDISC ODM 1.3.2 |
+//! | [`redcap`] | a REDCap data dictionary, courses as its records, and records as events |
 //! | [`tables`] | courses as SDTM-like and ADaM-like tables: CSV, Parquet, SAS transport |
 //! | [`usdm`] | a protocol's schedule of activities as CDISC USDM v4 |
 //!
@@ -12,10 +15,13 @@
 
 mod codes;
 pub mod fhir;
+pub mod forms;
 pub mod ical;
 mod ids;
 mod schedule;
 mod stamp;
+pub mod odm;
+pub mod redcap;
 pub mod tables;
 pub mod usdm;
 mod words;
