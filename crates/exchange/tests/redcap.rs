@@ -1,8 +1,11 @@
-//! Records go out and come back as the same course; what cannot be read gets one sentence.
+//! Records go out and come back as the same course; what cannot be read gets one sentence. And what
+//! any course is as tables and as ODM.
 
 mod small;
 
+use hepatica_exchange::odm::{Logged, transactions};
 use hepatica_exchange::redcap::{Import, read, records};
+use hepatica_exchange::tables::{Subject, csv, tables, xpt};
 use hepatica_regimen::Course;
 use hepatica_regimen::event::{Event, EventId, Fact, Limit, Measured, Pinned, Simulation};
 use hepatica_regimen::measure::{Kind, Measure};
@@ -209,6 +212,50 @@ proptest! {
         };
         let back = with_ids(back.events.into_values().flatten().collect());
         prop_assert_eq!(fold(&back), course);
+    }
+
+    #[test]
+    fn any_course_is_tables_and_odm(events in vec(event(), 0..8), cutoff in date()) {
+        let mut events = events;
+        events.insert(0, beginning());
+        // What was wrong and what never was are in the log, too.
+        let wrong = events.last().map(Event::id).expect("at least one");
+        let mut correction = beginning();
+        correction.recorded = small::noon("2030-12-31");
+        correction.fact = Fact::Correction { of: wrong, fact: events.get(1).map(|e| Box::new(e.fact.clone())) };
+        if events.len() > 1 {
+            events.push(correction);
+        }
+        let events = with_ids(events);
+        let course = fold(&events);
+        let subject = Subject::of(&SOURCE.protocol, &course, cutoff);
+        let log: Vec<_> = events.iter().map(|(id, e)| (id, e)).collect();
+        let logged = Logged { course: &course, state: &subject.state, events: &log };
+        let odm = transactions(&SOURCE.protocol, &[logged], "site", small::noon("2031-01-01")).unwrap();
+        let text = String::from_utf8(odm.xml).unwrap();
+        let mut xml = quick_xml::Reader::from_str(&text);
+        let mut groups = 0;
+        loop {
+            match xml.read_event() {
+                Ok(quick_xml::events::Event::Eof) => break,
+                Ok(quick_xml::events::Event::Start(e)) if e.name().as_ref() == "ItemGroupData" => {
+                    groups += 1;
+                }
+                Ok(_) => {}
+                Err(e) => return Err(TestCaseError::fail(e.to_string())),
+            }
+        }
+        prop_assert!(groups >= events.len());
+        for table in tables(&[subject]).unwrap() {
+            for row in &table.rows {
+                prop_assert_eq!(row.len(), table.design.columns.len());
+                for (value, column) in row.iter().zip(table.design.columns) {
+                    prop_assert!(value.fits(column.kind), "{} {:?}", column.name, value);
+                }
+            }
+            csv::write(&table).unwrap();
+            prop_assert_eq!(xpt::write(&table, small::CUTOFF.at(0, 0, 0, 0)).len() % 80, 0);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{Design, Table, Value, date, extra, integer, number, text};
 use hepatica_regimen::course::days_between;
 use hepatica_regimen::ctcae::{Graded, Term};
 use hepatica_regimen::endpoint::{Outcome, OutcomeKind};
-use hepatica_regimen::protocol::{End, ProcedureKind};
+use hepatica_regimen::protocol::End;
 use hepatica_regimen::response::{Response, Scope};
 use hepatica_regimen::state::Begun;
 use jiff::civil::Date;
@@ -568,10 +568,4 @@ fn laboratory(s: &Subject<'_>, key: &str, table: &mut Table) {
             ("ONTRTFL", flag(treated.is_some_and(|t| on >= t.0 && s.epoch(on) == "TREATMENT"))),
         ]);
     }
-}
-
-/// Whether the protocol foresees sessions at all: without them `BOTHFL` says nothing.
-#[must_use]
-pub fn has_sessions(s: &Subject<'_>) -> bool {
-    s.protocol.procedures(ProcedureKind::Radioembolization).next().is_some()
 }

@@ -168,7 +168,7 @@ impl<'a> Subject<'a> {
         known.age_years().or_else(|| known.latest("age").map(|s| s.value.floor()))
     }
 
-    /// Limits and grade of a value: the rules of [`hepatica_regimen::next`].
+    /// Limits and grade of a value: the rules of [`mod@hepatica_regimen::next`].
     #[must_use]
     pub fn judge(&self, measure: &Measure, value: f64) -> Judged {
         let id = measure.id.as_str();
