@@ -91,6 +91,14 @@ pub enum CommandError {
     #[error(transparent)]
     Calendar(#[from] hepatica_regimen::calendar::CalendarError),
     #[error(transparent)]
+    Exchange(#[from] hepatica_exchange::ExchangeError),
+    #[error(transparent)]
+    Odm(#[from] hepatica_exchange::odm::OdmError),
+    #[error(transparent)]
+    Redcap(#[from] hepatica_exchange::redcap::RedcapError),
+    #[error(transparent)]
+    Table(#[from] hepatica_exchange::tables::TableError),
+    #[error(transparent)]
     Measure(#[from] hepatica_regimen::measure::MeasureError),
     #[error(transparent)]
     Grade(#[from] hepatica_regimen::ctcae::GradeError),

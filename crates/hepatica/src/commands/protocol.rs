@@ -2,12 +2,13 @@
 
 use super::CommandError;
 use crate::term;
-use clap::Subcommand;
+use clap::{Subcommand, ValueHint};
 use hepatica_regimen::gate::Status;
 use hepatica_regimen::measure::Measure;
 use hepatica_regimen::protocol::check::Severity;
 use hepatica_regimen::protocol::{Protocol, diff};
 use serde_json::json;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
@@ -17,10 +18,23 @@ Examples:
   hepatica protocol show captemy90
   hepatica protocol check my-protocol.toml
   hepatica protocol diff captem captemy90
+  hepatica protocol export captemy90 --format usdm --out captemy90.usdm.json
   hepatica protocol measures")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// FHIR R4 PlanDefinition
+    Fhir,
+    /// CDISC USDM v4
+    Usdm,
+    /// CDISC ODM 1.3.2, metadata
+    Odm,
+    /// REDCap data dictionary
+    Redcap,
 }
 
 #[derive(Debug, Subcommand)]
@@ -58,6 +72,20 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write a protocol for other systems
+    Export {
+        /// A shipped name or a file
+        protocol: String,
+        /// What to write
+        #[arg(long, value_enum)]
+        format: Format,
+        /// File to write
+        #[arg(long, value_hint = ValueHint::FilePath)]
+        out: PathBuf,
+        /// Cycles to write out, where the protocol has no maximum
+        #[arg(long)]
+        cycles: Option<u32>,
+    },
     /// List what can be measured, with units and limits
     Measures {
         /// Print JSON
@@ -72,6 +100,7 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
         Command::Show { protocol, json } => show(protocol, *json),
         Command::Check { protocols, json } => check(protocols, *json),
         Command::Diff { before, after, json } => compare(before, after, *json),
+        Command::Export { protocol, format, out, cycles } => export(protocol, *format, out, *cycles),
         Command::Measures { json } => measures(*json),
     }
 }
@@ -279,6 +308,28 @@ fn compare(before: &str, after: &str, as_json: bool) -> Result<bool, CommandErro
     if differences.is_empty() {
         anstream::println!("no difference");
     }
+    Ok(true)
+}
+
+fn export(
+    name: &str,
+    format: Format,
+    out: &Path,
+    cycles: Option<u32>,
+) -> Result<bool, CommandError> {
+    let p = Protocol::named(name)?;
+    let json = |v: serde_json::Value| -> Result<Vec<u8>, CommandError> {
+        Ok((serde_json::to_string_pretty(&v)? + "\n").into_bytes())
+    };
+    let bytes = match format {
+        Format::Fhir => json(hepatica_exchange::fhir::plan_definition(&p, cycles)?)?,
+        Format::Usdm => json(hepatica_exchange::usdm::study(&p, cycles)?)?,
+        // The same protocol gives the same bytes: there is no clock in it.
+        Format::Odm => hepatica_exchange::odm::metadata(&p, jiff::Timestamp::UNIX_EPOCH)?,
+        Format::Redcap => hepatica_exchange::redcap::dictionary(&p)?,
+    };
+    crate::output::write_file(out, &bytes)?;
+    anstream::println!("{}written{} {}", term::DIM, term::RESET, out.display());
     Ok(true)
 }
 

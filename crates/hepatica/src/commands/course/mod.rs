@@ -1,7 +1,9 @@
 //! `hepatica course`: a patient's course through a protocol. One file a subcommand.
 
 mod calendar;
+mod export;
 mod history;
+mod import;
 mod migrate;
 mod new;
 mod propose;
@@ -48,6 +50,10 @@ enum Command {
     Timeline(timeline::Args),
     /// List every event as it was recorded, and check that nothing was changed since
     History(history::Args),
+    /// Write courses for other systems: FHIR, ODM, REDCap, tables
+    Export(export::Args),
+    /// Read courses from a REDCap export
+    Import(import::Args),
     /// Go on with another version of the protocol, on purpose
     Migrate(migrate::Args),
     /// Find first days on which a site can do everything, best first
@@ -62,6 +68,8 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
         Command::Calendar(args) => calendar::run(args),
         Command::Timeline(args) => timeline::run(args),
         Command::History(args) => history::run(args),
+        Command::Export(args) => export::run(args),
+        Command::Import(args) => import::run(args),
         Command::Migrate(args) => migrate::run(args),
         Command::ProposeStart(args) => propose::run(args),
     }
