@@ -185,8 +185,8 @@ impl Writer<'_> {
 
     /// A procedure is one event, wherever it goes; windows it has left behind are not shown.
     fn procedure(&self, o: &Obligation, agenda: &Agenda) -> Option<Event> {
-        let same = agenda.obligations.iter().filter(|b| b.kind == o.kind && b.what == o.what);
-        let current = same.clone().find(|b| b.status != Status::Missed).or(same.last())?;
+        let mut same = agenda.obligations.iter().filter(|b| b.kind == o.kind && b.what == o.what);
+        let current = same.clone().find(|b| b.status != Status::Missed).or(same.next_back())?;
         (current.id == o.id).then(|| self.one_day(o, &format!("procedure/{}", o.what)))
     }
 }

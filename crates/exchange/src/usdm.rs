@@ -89,7 +89,7 @@ impl<'a> Writer<'a> {
     }
 
     /// An instance of a class with an identifier, and what is given.
-    fn new(&mut self, class: &'static str, fields: Value) -> Value {
+    fn make(&mut self, class: &'static str, fields: Value) -> Value {
         let id = self.id(class);
         with(class, id, fields)
     }
@@ -120,7 +120,7 @@ impl<'a> Writer<'a> {
         let version_id = self.id("StudyVersion");
         // The protocol's file names no sponsor.
         let kind = self.code("C21541", "Healthcare Facility");
-        let sponsor = self.new(
+        let sponsor = self.make(
             "Organization",
             json!({
                 "name": "Sponsor", "label": "not stated in the protocol's file", "type": kind,
@@ -128,11 +128,11 @@ impl<'a> Writer<'a> {
                 "legalAddress": null, "managedSites": [],
             }),
         );
-        let own = self.new("StudyIdentifier", json!({"text": p.id, "scopeId": sponsor["id"]}));
+        let own = self.make("StudyIdentifier", json!({"text": p.id, "scopeId": sponsor["id"]}));
         let (mut organizations, mut identifiers) = (vec![sponsor.clone()], vec![own]);
         if let Some(number) = &p.registry {
             let kind = self.code("C93453", "Study Registry");
-            let registry = self.new(
+            let registry = self.make(
                 "Organization",
                 json!({
                     "name": "Registry", "label": "trial registry", "type": kind,
@@ -142,11 +142,11 @@ impl<'a> Writer<'a> {
             );
             let scope = registry["id"].clone();
             identifiers
-                .push(self.new("StudyIdentifier", json!({"text": number, "scopeId": scope})));
+                .push(self.make("StudyIdentifier", json!({"text": number, "scopeId": scope})));
             organizations.push(registry);
         }
         let code = self.code("C70793", "Clinical Study Sponsor");
-        let role = self.new(
+        let role = self.make(
             "StudyRole",
             json!({
                 "name": "Sponsor", "label": null, "description": null, "code": code,
@@ -155,7 +155,7 @@ impl<'a> Writer<'a> {
             }),
         );
         let kind = self.code("C207616", "Official Study Title");
-        let title = self.new("StudyTitle", json!({"text": p.name, "type": kind}));
+        let title = self.make("StudyTitle", json!({"text": p.name, "type": kind}));
 
         let products = self.products();
         let intervention = self.intervention(&products);
@@ -168,7 +168,7 @@ impl<'a> Writer<'a> {
             p.notes.clone().into_iter().chain(p.modification.iter().map(words::modification));
         let notes: Vec<_> = std::iter::once("Research use only.".to_owned())
             .chain(notes)
-            .map(|text| self.new("CommentAnnotation", json!({"text": text, "codes": []})))
+            .map(|text| self.make("CommentAnnotation", json!({"text": text, "codes": []})))
             .collect();
         with(
             "StudyVersion",
@@ -216,7 +216,7 @@ impl<'a> Writer<'a> {
             (false, true) => self.code("C1909", "Pharmacologic Substance"),
             (false, false) => self.code("C54696", "Combination Product"),
         };
-        self.new(
+        self.make(
             "StudyIntervention",
             json!({
                 "name": p.id, "label": p.name, "description": p.source,
@@ -238,7 +238,7 @@ impl<'a> Writer<'a> {
             };
             let dose_form = self.alias(code);
             let designation = self.code("C202579", "Investigational Medicinal Product");
-            let product = self.new(
+            let product = self.make(
                 "AdministrableProduct",
                 json!({
                     "name": d.id, "label": d.name,
@@ -263,8 +263,8 @@ impl<'a> Writer<'a> {
     ) -> Value {
         let days = f64::from(d.last_day - d.first_day + 1);
         let unit = self.unit("d");
-        let quantity = self.new("Quantity", json!({"value": days, "unit": unit}));
-        let duration = self.new(
+        let quantity = self.make("Quantity", json!({"value": days, "unit": unit}));
+        let duration = self.make(
             "Duration",
             json!({
                 "text": format!("days {} to {} of each cycle", d.first_day, d.last_day),
@@ -295,14 +295,14 @@ impl<'a> Writer<'a> {
             if let (Some(level), Some(product)) = (levels.get(v.start_level), product) {
                 let intake = if per == "day" { level / f64::from(times) } else { *level };
                 let unit = self.unit(unit);
-                dose = Some(self.new("Quantity", json!({"value": intake, "unit": unit})));
+                dose = Some(self.make("Quantity", json!({"value": intake, "unit": unit})));
                 let code = self.code("C38288", "Oral Route of Administration");
                 route = Some(self.alias(code));
                 given = Some(product["id"].clone());
             }
         }
         let name = variant.map_or_else(|| d.id.clone(), |v| format!("{} {}", d.id, v.id));
-        self.new(
+        self.make(
             "Administration",
             json!({
                 "name": name, "label": d.name, "description": description,
@@ -320,7 +320,7 @@ impl<'a> Writer<'a> {
             if ids.contains_key(m) {
                 continue;
             }
-            let surrogate = self.new(
+            let surrogate = self.make(
                 "BiomedicalConceptSurrogate",
                 json!({
                     "name": m, "label": crate::measure_name(m), "description": null,
@@ -360,7 +360,7 @@ impl<'a> Writer<'a> {
                 let code = self.code_of(CANONICAL, &p.version, id, name);
                 // A scan is no part of the treatment.
                 let treats = !key.starts_with("assessment/");
-                defined.push(self.new(
+                defined.push(self.make(
                     "Procedure",
                     json!({
                         "name": id, "label": name, "description": source,
@@ -396,7 +396,7 @@ impl<'a> Writer<'a> {
         let (mut criteria, mut items) = (Vec::new(), Vec::new());
         for (n, rule) in rules.iter().enumerate() {
             let typed = self.extension("criterion", &words::criterion_tree(rule));
-            let mut item = self.new("EligibilityCriterionItem", json!({
+            let mut item = self.make("EligibilityCriterionItem", json!({
                 "name": format!("EC{:03}", n + 1), "label": rule.name, "description": rule.source,
                 "text": html(&words::criterion(rule)), "dictionaryId": null, "notes": [],
             }));
@@ -441,7 +441,7 @@ impl<'a> Writer<'a> {
                 continue;
             };
             for (n, words) in words::conditions(procedure).iter().enumerate() {
-                all.push(self.new(
+                all.push(self.make(
                     "Condition",
                     json!({
                         "name": format!("{} {}", procedure.id, n + 1), "label": procedure.name,
@@ -457,7 +457,7 @@ impl<'a> Writer<'a> {
 
     fn condition(&mut self, g: &GateRule, applies: &[&String]) -> Value {
         let typed = self.extension("gate", &words::gate_tree(g));
-        let mut condition = self.new(
+        let mut condition = self.make(
             "Condition",
             json!({
                 "name": format!("gate {}", g.id), "label": g.name,
@@ -520,7 +520,7 @@ impl<'a> Writer<'a> {
         let p = self.protocol;
         let kind = self.code("C174266", "Investigational Arm");
         let origin = self.code("C188866", "Data Generated Within Study");
-        let arm = self.new(
+        let arm = self.make(
             "StudyArm",
             json!({
                 "name": p.id, "label": p.name, "description": p.source, "type": kind,
@@ -551,7 +551,7 @@ impl<'a> Writer<'a> {
             ));
             let treated = *name == "Treatment";
             let given: Vec<_> = treated.then(|| intervention["id"].clone()).into_iter().collect();
-            let element = self.new(
+            let element = self.make(
                 "StudyElement",
                 json!({
                     "name": name, "label": name, "description": null,
@@ -559,7 +559,7 @@ impl<'a> Writer<'a> {
                     "studyInterventionIds": given, "notes": [],
                 }),
             );
-            cells.push(self.new(
+            cells.push(self.make(
                 "StudyCell",
                 json!({
                     "armId": arm["id"], "epochId": ids[n], "elementIds": [element["id"]],
@@ -571,7 +571,7 @@ impl<'a> Writer<'a> {
         let objectives = self.objectives();
         let sexes = vec![self.code("C16576", "Female"), self.code("C20197", "Male")];
         let criterion_ids: Vec<_> = criteria.iter().map(|c| c["id"].clone()).collect();
-        let population = self.new(
+        let population = self.make(
             "StudyDesignPopulation",
             json!({
                 "name": "Population", "label": null, "description": null,
@@ -588,7 +588,7 @@ impl<'a> Writer<'a> {
         let intent = self.code("C49656", "Treatment Study");
         let blinding = self.code("C49659", "Open Label Study");
         let blinding = self.alias(blinding);
-        self.new(
+        self.make(
             "InterventionalStudyDesign",
             json!({
                 "name": p.id, "label": p.name, "description": p.source,
@@ -617,7 +617,7 @@ impl<'a> Writer<'a> {
                     0 => self.code("C94496", "Primary Endpoint"),
                     _ => self.code("C139173", "Secondary Endpoint"),
                 };
-                let endpoint = self.new("Endpoint", json!({
+                let endpoint = self.make("Endpoint", json!({
                 "name": e.id, "label": e.name, "description": e.source, "text": html(&e.name),
                 "dictionaryId": null, "notes": [], "purpose": "Efficacy", "level": level,
             }));
@@ -626,7 +626,7 @@ impl<'a> Writer<'a> {
                     _ => self.code("C85827", "Trial Secondary Objective"),
                 };
                 let text = format!("To estimate: {}", e.name);
-                self.new("Objective", json!({
+                self.make("Objective", json!({
                 "name": format!("objective {}", e.id), "label": e.name, "description": e.source,
                 "text": html(&text), "dictionaryId": null, "notes": [],
                 "level": level, "endpoints": [endpoint],
@@ -653,7 +653,7 @@ impl<'a> Writer<'a> {
         let encounter_ids: Vec<_> = groups.iter().map(|_| self.id("Encounter")).collect();
         let end = self.id("ScheduledActivityInstance");
         let decision = self.id("ScheduledDecisionInstance");
-        let exit = self.new("ScheduleTimelineExit", json!({}));
+        let exit = self.make("ScheduleTimelineExit", json!({}));
 
         let what = match start {
             0 => "Day 1 of cycle 1".to_owned(),
@@ -709,7 +709,7 @@ impl<'a> Writer<'a> {
         let most = self.protocol.cycle.at_most;
         let most = most.map_or("there is no maximum".to_owned(), |n| format!("at most {n} cycles"));
         let text = format!("None of these has come: {}; {most}", ends.join(", "));
-        let assignment = self.new(
+        let assignment = self.make(
             "ConditionAssignment",
             json!({
                 "condition": text, "conditionTargetId": again,
@@ -736,14 +736,14 @@ impl<'a> Writer<'a> {
                 "timelineExitId": exit["id"], "activityIds": [], "encounterId": null,
             }),
         ));
-        let duration = self.new(
+        let duration = self.make(
             "Duration",
             json!({
                 "text": self.protocol.duration(), "quantity": null,
                 "durationWillVary": true, "reasonDurationWillVary": self.protocol.duration(),
             }),
         );
-        let timeline = self.new("ScheduleTimeline", json!({
+        let timeline = self.make("ScheduleTimeline", json!({
             "name": "main", "label": "Schedule of activities",
             "description": format!("{} cycles written out; {}", self.cycles, self.protocol.duration()),
             "mainTimeline": true,
@@ -774,7 +774,7 @@ impl<'a> Writer<'a> {
         };
         let words =
             window.map(|[before, after]| format!("{before} days before to {after} days after"));
-        self.new(
+        self.make(
             "Timing",
             json!({
                 "name": name, "label": label, "description": null,

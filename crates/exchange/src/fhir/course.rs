@@ -404,7 +404,7 @@ impl Writer<'_> {
         let normal = json!({"low": limit(&self.course.lln), "high": limit(&self.course.uln)});
         let mut resource = json!({
             "resourceType": "Observation",
-            "id": self.uuid("Observation", &format!("{}/{}", e.id, m.id)),
+            "id": self.uuid("Observation", &format!("{}/{id}", e.id)),
             "extension": [grade, interval],
             "status": if e.corrected { "corrected" } else { "final" },
             "category": [category],

@@ -184,26 +184,27 @@ impl Plan<'_> {
         let day = |d: i32| i64::from(d) - 1;
         let more = if place > 0 { format!("-{}", place + 1) } else { String::new() };
         let id = format!("{cycle}-{}{more}", ids::plain(&a.id));
-        self.assessment(id, a, t, after_start(cycle, day(t.earliest), day(t.latest)))
+        self.assessment(id, a, t, Some(after_start(cycle, day(t.earliest), day(t.latest))))
     }
 
     fn after(&self, a: &Assessment, place: usize, t: &Timing) -> Value {
+        // What is after a procedure that there is not has no day.
         let reference = match t.after.as_deref() {
-            Some("start") | None => "c1".to_owned(),
+            Some("start") | None => Some("c1".to_owned()),
             Some(id) => {
                 let p = self.protocol.procedure.iter().find(|p| p.id == id);
-                let cycle = p.and_then(|p| p.window.first()).map_or(1, |w| w.cycle);
-                format!("c{cycle}-{}", ids::plain(id))
+                let window = p.and_then(|p| p.window.first());
+                window.map(|w| format!("c{}-{}", w.cycle, ids::plain(id)))
             }
         };
         // What recurs is first due one period after.
         let first = t.every_days.map_or(0, i64::from);
         let on = |d: i32| first + i64::from(d);
-        let related = after_start(&reference, on(t.earliest), on(t.latest));
+        let related = reference.map(|r| after_start(&r, on(t.earliest), on(t.latest)));
         self.assessment(format!("{}-after-{}", ids::plain(&a.id), place + 1), a, t, related)
     }
 
-    fn assessment(&self, id: String, a: &Assessment, t: &Timing, related: Value) -> Value {
+    fn assessment(&self, id: String, a: &Assessment, t: &Timing, related: Option<Value>) -> Value {
         let measures: Vec<_> = a.measures.iter().map(|m| super::course::measure(m)).collect();
         let repeat = t
             .every_days
