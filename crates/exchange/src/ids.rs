@@ -21,8 +21,8 @@ pub(crate) fn uuid(parts: &[&str]) -> String {
 }
 
 /// What names a course without its patient: the patient's identifier hashed together with the event
-/// the course began with. That event holds when and by whom it was recorded, so that a list of all
-/// short patient identifiers does not lead back.
+/// the course began with. That event holds when and by whom it was recorded, so that trying all short
+/// patient identifiers is not enough. It is no secret from who knows the rest of that event.
 pub(crate) fn course(course: &Course<'_>) -> String {
     let begin = course.entries.iter().find(|e| matches!(e.fact, Fact::Begin { .. }));
     uuid(&["course", course.patient, begin.map_or("", |e| &e.id.0)])
