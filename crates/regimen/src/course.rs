@@ -13,9 +13,6 @@ use jiff::{Span, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use thiserror::Error;
 
-/// Corrections of corrections that are followed; more are a loop made by hand.
-const MAX_CHAIN: usize = 64;
-
 /// Why there is no course.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CourseError {
@@ -448,6 +445,7 @@ fn standing<'e>(
     }
     let places: HashMap<&EventId, usize> =
         known.iter().enumerate().map(|(n, (id, _))| (*id, n)).collect();
+    let mut roots = vec![None; known.len()];
     // In the order of recording: the last correction stands.
     for (n, (id, event)) in known.iter().enumerate() {
         let Fact::Correction { of, fact } = &event.fact else { continue };
@@ -456,15 +454,8 @@ fn standing<'e>(
             problems.push(format!("event {id} puts a correction in place of {of}; state the fact"));
             continue;
         }
-        let root = (0..MAX_CHAIN).try_fold(of, |of, _| {
-            match places.get(of).map(|place| &known[*place].1.fact) {
-                Some(Fact::Correction { of: earlier, .. }) => Ok(earlier),
-                Some(_) => Err(Some(places[of])),
-                None => Err(None),
-            }
-        });
-        match root {
-            Err(Some(place)) => {
+        match root(n, known, &places, &mut roots) {
+            Some(place) => {
                 let (root_id, first) = known[place];
                 entries[place] = fact.as_deref().map(|fact| Entry {
                     id: root_id,
@@ -478,10 +469,36 @@ fn standing<'e>(
                     ahead: first.is_ahead() && event.is_ahead(),
                 });
             }
-            _ => problems.push(format!("event {id} corrects {of}, which there is not")),
+            None => problems.push(format!("event {id} corrects {of}, which there is not")),
         }
     }
     entries
+}
+
+/// The place of what a correction corrects in the end; `None` where that is not there. Corrections
+/// that correct each other in a circle, as only a hand can make them, correct nothing.
+fn root(
+    n: usize,
+    known: &[(&EventId, &Event)],
+    places: &HashMap<&EventId, usize>,
+    roots: &mut [Option<Option<usize>>],
+) -> Option<usize> {
+    let (mut path, mut at) = (Vec::new(), n);
+    let found = loop {
+        let Fact::Correction { of, .. } = &known[at].1.fact else { break Some(at) };
+        if let Some(root) = roots[at] {
+            break root;
+        }
+        path.push(at);
+        match places.get(of) {
+            Some(place) if path.len() <= known.len() => at = *place,
+            _ => break None,
+        }
+    };
+    for place in path {
+        roots[place] = Some(found);
+    }
+    found
 }
 
 /// A day so many days after another, within the calendar.
