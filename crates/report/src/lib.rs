@@ -13,8 +13,6 @@
 pub mod calendar;
 pub mod curves;
 pub mod fused;
-pub mod patient_calendar;
-pub mod timeline;
 pub mod world;
 
 use hepatica_planning::Plan;
