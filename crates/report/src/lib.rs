@@ -1,4 +1,4 @@
-//! What a person reads of a plan: figures, PDF, tables, calendar files.
+//! What a person reads of a plan and of a course: figures, PDF, tables, calendar files.
 //!
 //! | module | holds |
 //! |---|---|
@@ -6,6 +6,8 @@
 //! | [`fused`] | dose on CT as pixels |
 //! | [`curves`] | dose-volume curves as SVG and as a table |
 //! | [`calendar`] | the plan's dates as iCalendar |
+//! | [`timeline`] | a course on one date axis, SVG and PNG |
+//! | [`patient_calendar`], [`texts`] | the patient's calendar, a page a month, in the patient's language |
 //!
 //! Text of a plan reaches the typesetter as data, never as markup. The same plan gives the same
 //! bytes. Knows nothing of how numbers are made.
@@ -13,7 +15,13 @@
 pub mod calendar;
 pub mod curves;
 pub mod fused;
+pub mod patient_calendar;
+pub mod texts;
+pub mod timeline;
 pub mod world;
+
+#[cfg(test)]
+mod samples;
 
 use hepatica_planning::Plan;
 use hepatica_planning::views::{DvhCurve, FusedView};
@@ -45,6 +53,9 @@ pub enum ReportError {
     /// The plan as data.
     #[error("the plan cannot be handed over ({0})")]
     Data(#[from] serde_json::Error),
+    /// What is written for patients.
+    #[error(transparent)]
+    Texts(#[from] texts::TextsError),
 }
 
 /// A plan, the numbers behind its figures, and its pictures.

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use typst::diag::{FileError, FileResult, SourceDiagnostic};
 use typst::foundations::{Bytes, Datetime, Duration, Smart};
+use typst::layout::Abs;
 use typst::syntax::{FileId, RootedPath, Source, VirtualPath, VirtualRoot};
-use typst::text::{Font, FontBook};
+use typst::text::{Font, FontBook, FontInstance, FontVariant, FontVariations, FontWeight};
 use typst::utils::LazyHash;
 use typst::{Library, LibraryExt};
 use typst_kit::fonts::{FontStore, embedded};
@@ -21,6 +22,24 @@ static FONTS: LazyLock<FontStore> = LazyLock::new(|| {
     fonts.extend(embedded());
     fonts
 });
+
+/// The face that figures are lettered in.
+pub(crate) const FACE: &str = "Libertinus Serif";
+
+/// Width of a line of text in a figure, in the unit of `size`. Letters that the face lacks count as
+/// wide as they are high.
+pub(crate) fn text_width(text: &str, size: f64, bold: bool) -> f64 {
+    static FACES: LazyLock<[Option<FontInstance>; 2]> = LazyLock::new(|| {
+        [FontWeight::REGULAR, FontWeight::SEMIBOLD].map(|weight| {
+            let variant = FontVariant { weight, ..FontVariant::default() };
+            let font = FONTS.font(FONTS.book().select(&FACE.to_lowercase(), variant)?)?;
+            Some(font.instantiate(variant, Abs::pt(12.0), &FontVariations::default()))
+        })
+    });
+    let face = FACES[usize::from(bold)].as_ref();
+    let ems = |c: char| Some(face?.x_advance(face?.ttf().glyph_index(c)?.0)?.get());
+    size * text.chars().map(|c| ems(c).unwrap_or(1.0)).sum::<f64>()
+}
 
 /// Files by name.
 pub type Files = BTreeMap<String, Bytes>;
