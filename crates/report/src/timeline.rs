@@ -192,6 +192,9 @@ impl<'a, 'e> Figure<'a, 'e> {
         let after = i64::from(self.protocol.cycle.days);
         let (mut numbers, mut days) = (canvas::Rows::default(), canvas::Rows::default());
         let bold = Style { bold: true, ..SMALL };
+        // In narrow cycles only every so many have their date.
+        let wide = canvas::width("30 May", SMALL) + 8.0;
+        let every = (wide / (self.axis.day() * after as f64)).ceil().max(1.0) as u32;
         for (k, c) in cycles.iter().enumerate() {
             if self.ended_before(c.start) || !self.axis.holds(c.start) {
                 continue;
@@ -219,7 +222,6 @@ impl<'a, 'e> Figure<'a, 'e> {
             let number = format!("C{}", c.number);
             let wide = canvas::width(&number, bold);
             let at = (x0 + x1) / 2.0;
-            // In narrow cycles only every so many are named.
             if numbers.place(at - wide / 2.0, at + wide / 2.0) == 0 {
                 self.canvas.label(&number, [at, y + 13.5], Anchor::Middle, style);
             }
@@ -230,7 +232,8 @@ impl<'a, 'e> Figure<'a, 'e> {
             }
             let wide = canvas::width(&day, SMALL);
             let x = x0.min(RIGHT - wide);
-            if days.place(x, x + wide) == 0 {
+            let named = delayed || (c.number - 1).is_multiple_of(every);
+            if named && days.place(x, x + wide) == 0 {
                 let style = Style { bold: delayed, ..if c.has_begun() { SMALL } else { FAINT } };
                 self.canvas.label(&day, [x, y + high + 12.0], Anchor::Start, style);
             }
@@ -287,7 +290,7 @@ impl<'a, 'e> Figure<'a, 'e> {
         }
         let mut flags = canvas::Rows::default();
         let mut flag = |canvas: &mut Canvas, x: f64, text: &str, look: &str| {
-            canvas.guides.push_str(&line([x, top - 4.0], [x, bottom], look));
+            canvas.guides.push_str(&line([x, top + 17.0], [x, bottom], look));
             let style = Style { size: 11.5, bold: true, fill: INK };
             let wide = canvas::width(text, style);
             let left = (x - wide / 2.0).clamp(LEFT, RIGHT - wide);

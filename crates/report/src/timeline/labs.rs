@@ -10,7 +10,7 @@ use hepatica_regimen::ctcae::{Laboratory, Limits, Version};
 use hepatica_regimen::measure::{Kind, Measure};
 
 /// Height of a panel.
-const HIGH: f64 = 52.0;
+const HIGH: f64 = 56.0;
 /// Points at which the grade of a value is asked for bands.
 const STEPS: usize = 400;
 
@@ -131,26 +131,27 @@ impl Figure<'_, '_> {
         }
         let frame = format!(r#"fill="none" stroke="{RULE}" stroke-width="0.8""#);
         self.canvas.back.push_str(&rect([LEFT, y, RIGHT, base], &frame));
-        // Limits on the scale at the left; where two are close only the line says so.
+        // Limits on the scale at the left, pushed apart where they are close; then the highest and
+        // the lowest value and nought where there is room.
         let mut taken: Vec<f64> = Vec::new();
-        let mut tick = |figure: &mut Self, v: f64, style: Style| {
-            let at = up(v) + 3.4;
-            if taken.iter().all(|t: &f64| (t - at).abs() > 10.0) {
-                taken.push(at);
-                figure.canvas.label(&plain(v), [LEFT - 6.0, at], Anchor::End, style);
-            }
-        };
         let look = format!(r#"stroke="{INK}" stroke-width="1.1" stroke-dasharray="5 2.5""#);
         for limit in &p.limits {
             let at = up(*limit);
             self.canvas.guides.push_str(&line([LEFT, at], [RIGHT, at], &look));
-            tick(self, *limit, Style { bold: true, ..SMALL });
+            let at = taken.last().map_or(at + 3.4, |t| (at + 3.4).min(t - 9.8));
+            taken.push(at);
+            let style = Style { bold: true, ..SMALL };
+            self.canvas.label(&plain(*limit), [LEFT - 6.0, at], Anchor::End, style);
         }
         let most = p.samples.iter().map(|s| s.value).fold(f64::NEG_INFINITY, f64::max);
-        tick(self, most, FAINT);
         let least = p.samples.iter().map(|s| s.value).fold(f64::INFINITY, f64::min);
-        tick(self, least, FAINT);
-        tick(self, low, FAINT);
+        for v in [most, least, low].into_iter().filter(|v| *v != low || low == 0.0) {
+            let at = up(v) + 3.4;
+            if taken.iter().all(|t| (t - at).abs() > 9.8) {
+                taken.push(at);
+                self.canvas.label(&plain(v), [LEFT - 6.0, at], Anchor::End, FAINT);
+            }
+        }
         let points: Vec<[f64; 2]> =
             p.samples.iter().map(|s| [self.axis.middle(s.on), up(s.value)]).collect();
         let curve =
@@ -166,14 +167,21 @@ impl Figure<'_, '_> {
             }
         }
         if let Some((s, [x, at])) = p.samples.last().zip(points.last()) {
-            // Beside the last value, above it where the top leaves room.
+            // Beside the last value; above or below it where a limit would run through it or the
+            // page ends.
             let text = plain(s.value);
             let style = Style { bold: true, ..SMALL };
             let wide = width(&text, style);
-            let above = *at - 6.0 > y + 7.0;
+            let beside = x + 6.0 + wide <= RIGHT - 2.0;
             let left = (x + 6.0).min(RIGHT - wide - 2.0);
-            let down = if above { *at - 5.0 } else { *at + 12.0 };
-            let down = if x + 6.0 <= RIGHT - wide - 2.0 { *at + 3.5 } else { down };
+            let clear = |down: &f64| {
+                let middle = down - 3.5;
+                let inside = y + 8.0 <= *down && *down <= base - 1.0;
+                inside && p.limits.iter().all(|l| (up(*l) - middle).abs() > 5.0)
+            };
+            let places = [*at + 3.5, *at - 5.0, *at + 12.0, *at - 9.0, *at + 16.0];
+            let places = &places[usize::from(!beside)..];
+            let down = places.iter().copied().find(clear).unwrap_or(places[0]);
             self.canvas.label(&text, [left, down.clamp(y + 8.0, base - 2.0)], Anchor::Start, style);
         }
         let unsure = if p.unsure { ", grades need limits" } else { "" };

@@ -144,11 +144,11 @@ impl Figure<'_, '_> {
             }
             let window = [self.axis.begin(o.earliest), self.axis.end(o.latest)];
             let text = match o.status {
-                Status::Done => format!("{} {}", o.name, short(on)),
+                Status::Done => format!("{}, {}", o.name, short(on)),
                 Status::Missed => format!("{} missed", o.name),
-                Status::Held => format!("{} {}, held", o.name, short(on)),
-                Status::Undecided => format!("{} {}, if needed", o.name, short(on)),
-                _ => format!("{} {}", o.name, short(on)),
+                Status::Held => format!("{}, {}, held", o.name, short(on)),
+                Status::Undecided => format!("{}, {}, if needed", o.name, short(on)),
+                _ => format!("{}, {}", o.name, short(on)),
             };
             let text = fitted(&text, SMALL, 330.0);
             let p = place(&mut rows, self.axis.middle(on), window, text, SMALL);
@@ -224,7 +224,7 @@ impl Figure<'_, '_> {
             return y;
         }
         self.separate(y);
-        let mut rows = Rows::default();
+        let mut marks = Rows::default();
         let mut placed = Vec::new();
         for ((day, what), gates) in &asked {
             let today = self.state.today;
@@ -253,17 +253,27 @@ impl Figure<'_, '_> {
             };
             let text = fitted(&text, SMALL, 330.0);
             let x = self.axis.middle(*day);
-            placed.push((place(&mut rows, x, [x, x], text, SMALL), worst));
+            placed.push((marks.place(x - R - 1.0, x + R + 1.0), x, worst, text));
         }
-        for (p, mark) in placed {
-            let at = [p.x, y + 11.0 + ROW * p.row as f64];
-            mark.draw(&mut self.canvas, at);
-            if let Some(([x], anchor)) = p.label {
-                self.canvas.label(&p.text, [x, at[1] + 3.6], anchor, SMALL);
+        // Texts below the marks, from the right to the left: so no line from a mark to its text
+        // runs through another text.
+        let below = y + ROW * marks.len() as f64 + 3.0;
+        let mut rows = Rows::default();
+        for (row, x, mark, text) in placed.iter().rev() {
+            let at = [*x, y + 11.0 + ROW * *row as f64];
+            if !text.is_empty() {
+                let wide = width(text, SMALL);
+                let left = (x - R).min(RIGHT - wide);
+                let down = below + 9.5 + 14.0 * rows.place(left, left + wide) as f64;
+                let look = format!(r#"stroke="{SOFT}" stroke-width="0.8""#);
+                let leader = super::canvas::line(at, [*x, down - 8.5], &look);
+                self.canvas.guides.push_str(&leader);
+                self.canvas.label(text, [left, down], Anchor::Start, SMALL);
             }
+            mark.draw(&mut self.canvas, at);
         }
         self.lane(y + 15.0, "Gates", "");
-        y + ROW * rows.len() as f64 + 6.0
+        below + 14.0 * rows.len() as f64 + 5.0
     }
 
     /// Gates by day and what they stand before.

@@ -113,6 +113,9 @@ impl Figure<'_, '_> {
                 if rows.place(x - half, x + half) == 0 {
                     let bold = style.bold || *response == Response::Pd;
                     let style = Style { bold, ..style };
+                    // The line of today or of the end is not to run through letters.
+                    let paper = [x - half - 2.0, y, x + half + 2.0, y + 12.0];
+                    self.canvas.rect(paper, &format!(r#"fill="{PAPER}""#));
                     self.canvas.label(text, [x, y + 9.0], Anchor::Middle, style);
                 }
             }

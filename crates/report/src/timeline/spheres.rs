@@ -175,8 +175,8 @@ impl Figure<'_, '_> {
                 }
                 let wide = text.iter().map(|t| width(t, bold)).fold(0.0, f64::max);
                 let x = self.axis.at(self.axis.days(s.on) + s.hour / 24.0);
-                let left = (x - 1.0).min(RIGHT - wide);
-                (rows.place(left, left + wide), left, x, text)
+                let left = (x + 5.0).min(RIGHT - wide);
+                (rows.place(left.min(x), left + wide), left, x, text)
             })
             .collect();
         let tall = 13.0 * (1 + self.protocol.drug.len()) as f64 + 5.0;
@@ -188,8 +188,7 @@ impl Figure<'_, '_> {
             let top = y + 6.0 + tall * *row as f64;
             let dash = if s.done { "" } else { r#" stroke-dasharray="4 3""# };
             let look = format!(r#"stroke="{CURVE}" stroke-width="1.4"{dash}"#);
-            let foot = top + tall - 6.0;
-            self.canvas.guides.push_str(&line([*x, foot], [*x, base], &look));
+            self.canvas.guides.push_str(&line([*x, top + 2.0], [*x, base], &look));
             for (k, t) in text.iter().enumerate() {
                 let style = if k == 0 { bold } else { SMALL };
                 let at = [*left, top + 10.0 + 13.0 * k as f64];
