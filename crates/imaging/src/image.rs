@@ -96,20 +96,16 @@ impl<T: Copy + Into<f64>> Image<T> {
             low[a] = (at as usize).min(size[a].saturating_sub(2));
             part[a] = at - low[a] as f64;
         }
+        let first = self.grid.offset(low);
+        let stride = [1, size[0], size[0] * size[1]];
+        let weights = part.map(|p| [1.0 - p, p]);
         let mut sum = 0.0;
         for corner in 0..8_usize {
-            let mut weight = 1.0;
-            let mut voxel = low;
-            for a in 0..3 {
-                if corner >> a & 1 == 1 {
-                    weight *= part[a];
-                    voxel[a] += 1;
-                } else {
-                    weight *= 1.0 - part[a];
-                }
-            }
+            let [x, y, z] = [0, 1, 2].map(|a| corner >> a & 1);
+            let weight = weights[0][x] * weights[1][y] * weights[2][z];
+            // A voxel of no weight may be outside.
             if weight > 0.0 {
-                sum += weight * (*self.at(voxel)).into();
+                sum += weight * self.data[first + x + y * stride[1] + z * stride[2]].into();
             }
         }
         Some(sum)

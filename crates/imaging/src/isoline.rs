@@ -20,13 +20,25 @@ pub fn isolines(values: &[f32], columns: usize, rows: usize, level: f32) -> Vec<
     // An edge between two pixel centres, by its left (upper) end and whether it runs down.
     type Edge = (i64, i64, bool);
     let mut next: BTreeMap<Edge, Vec<Edge>> = BTreeMap::new();
+    // Whether each pixel of a row is above, with the outside on both sides; most squares are wholly
+    // above or below, and nothing more is asked of them.
+    let row_above = |r: i64, row: &mut [bool]| {
+        let inside = (0..rows as i64).contains(&r);
+        for (c, above) in row.iter_mut().enumerate().skip(1).take(columns) {
+            *above = inside && values[r as usize * columns + c - 1] >= level;
+        }
+    };
+    let (mut upper, mut lower) = (vec![false; columns + 2], vec![false; columns + 2]);
     for r in -1..rows as i64 {
+        std::mem::swap(&mut upper, &mut lower);
+        row_above(r + 1, &mut lower);
         for c in -1..columns as i64 {
-            let corner = [at(c, r), at(c + 1, r), at(c + 1, r + 1), at(c, r + 1)];
-            let above = corner.map(|v| v >= level);
+            let n = (c + 1) as usize;
+            let above = [upper[n], upper[n + 1], lower[n + 1], lower[n]];
             if above.iter().all(|a| *a == above[0]) {
                 continue;
             }
+            let corner = [at(c, r), at(c + 1, r), at(c + 1, r + 1), at(c, r + 1)];
             let edges: [Edge; 4] =
                 [(c, r, false), (c + 1, r, true), (c, r + 1, false), (c, r, true)];
             // Going round the square, lines enter it where the value falls and leave where it rises.

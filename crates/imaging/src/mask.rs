@@ -74,10 +74,11 @@ impl Mask {
     /// Every voxel with a fraction above zero, in order: its offset in the grid, and the fraction.
     pub fn voxels(&self) -> impl Iterator<Item = (usize, f32)> + '_ {
         let [nx, ny, _] = self.bounds.size();
-        self.fraction.iter().enumerate().filter(|(_, f)| **f > 0.0).map(move |(n, &f)| {
-            let (i, j, k) = (n % nx, n / nx % ny, n / (nx * ny));
-            let [i0, j0, k0] = self.bounds.start;
-            (self.grid.offset([i0 + i, j0 + j, k0 + k]), f)
+        let [i0, j0, k0] = self.bounds.start;
+        self.fraction.chunks(nx.max(1)).enumerate().flat_map(move |(row, fractions)| {
+            let start = self.grid.offset([i0, j0 + row % ny, k0 + row / ny]);
+            let inside = fractions.iter().enumerate().filter(|(_, f)| **f > 0.0);
+            inside.map(move |(i, &f)| (start + i, f))
         })
     }
     /// Nothing is inside.
@@ -100,14 +101,26 @@ impl Mask {
         assert!(self.grid.matches(&other.grid), "masks must share a grid");
         let bounds = self.bounds.union(&other.bounds);
         let mut fraction = Vec::with_capacity(bounds.len());
+        let mut rows = [vec![0.0; bounds.size()[0]], vec![0.0; bounds.size()[0]]];
         for k in bounds.start[2]..bounds.end[2] {
             for j in bounds.start[1]..bounds.end[1] {
-                for i in bounds.start[0]..bounds.end[0] {
-                    fraction.push(f(self.at([i, j, k]), other.at([i, j, k])));
+                for (mask, row) in [self, other].into_iter().zip(&mut rows) {
+                    mask.put_row(j, k, bounds.start[0], row);
                 }
+                fraction.extend(rows[0].iter().zip(&rows[1]).map(|(a, b)| f(*a, *b)));
             }
         }
         Self { grid: self.grid.clone(), bounds, fraction }.shrunk()
+    }
+    /// The fractions of row (j, k) from voxel `from` on; `row` holds all of the box.
+    fn put_row(&self, j: usize, k: usize, from: usize, row: &mut [f32]) {
+        let IndexBox { start, end } = self.bounds;
+        row.fill(0.0);
+        if (start[1]..end[1]).contains(&j) && (start[2]..end[2]).contains(&k) {
+            let [nx, ny, _] = self.bounds.size();
+            let own = &self.fraction[nx * (j - start[1] + ny * (k - start[2]))..][..nx];
+            row[start[0] - from..][..nx].copy_from_slice(own);
+        }
     }
     /// In both. Exact where either voxel is whole or empty; the lesser of the two where both are cut.
     #[must_use]

@@ -268,7 +268,7 @@ impl Loader {
         let planar_file = self.planar_file()?;
         let structure_files = self.structure_files()?;
 
-        // The CT is most of the bytes: the checksums are made while it is read.
+        // The CT is most of the bytes: the checksums are made, and the structures read, while it is.
         let role_files = [
             Some(("spect", spect_files.clone())),
             ct_source.clone().map(|files| ("ct", files)),
@@ -276,20 +276,25 @@ impl Loader {
             Some(("structures", structure_files.clone())),
         ];
         self.files.extend(role_files.into_iter().flatten());
-        let (files, read) = rayon::join(
-            || checksums(&self.folder, &self.files),
-            || {
-                let emission = read_emission(&spect_files)?;
-                let policy = if self.case.images.resample_ct {
-                    SpacingPolicy::Resample
-                } else {
-                    SpacingPolicy::Refuse
-                };
-                let ct = ct_source.as_deref().map(|files| read_ct(files, policy)).transpose()?;
-                let planar = planar_file.as_deref().map(nm::read_planar).transpose()?;
-                Ok::<_, ReadError>((emission, ct, planar))
-            },
-        );
+        let images = || {
+            let emission = read_emission(&spect_files)?;
+            let policy = if self.case.images.resample_ct {
+                SpacingPolicy::Resample
+            } else {
+                SpacingPolicy::Refuse
+            };
+            let ct = ct_source.as_deref().map(|files| read_ct(files, policy)).transpose()?;
+            let planar = planar_file.as_deref().map(nm::read_planar).transpose()?;
+            Ok::<_, ReadError>((emission, ct, planar))
+        };
+        let sets = || {
+            structure_files
+                .iter()
+                .map(|file| Ok((file, structure::read(file)?)))
+                .collect::<Result<Vec<_>, ReadError>>()
+        };
+        let (sets, (files, read)) =
+            rayon::join(sets, || rayon::join(|| checksums(&self.folder, &self.files), images));
         let (emission, ct, planar) = read?;
         let files = files?;
 
@@ -316,7 +321,7 @@ impl Loader {
             || emission.frame_of_reference.clone(),
             |ct| ct.frame_of_reference.clone(),
         );
-        let structures = self.structures(&structure_files, &reference)?;
+        let structures = self.structures(sets?, &reference)?;
         if self.patients.len() > 1 {
             return Err(InputError::Patients {
                 case: self.folder,
@@ -555,13 +560,12 @@ impl Loader {
 
     fn structures(
         &mut self,
-        files: &[PathBuf],
+        sets: Vec<(&PathBuf, StructureSet)>,
         reference: &FrameOfReference,
     ) -> Result<Roles, InputError> {
         let mut all = Vec::new();
-        for file in files {
-            let StructureSet { structures, frame_of_reference, patient, notes } =
-                structure::read(file)?;
+        for (file, set) in sets {
+            let StructureSet { structures, frame_of_reference, patient, notes } = set;
             self.meet(patient.id.as_deref());
             let name = self.relative(file);
             self.warnings.extend(notes.into_iter().map(|note| format!("{name}: {note}")));

@@ -8,7 +8,7 @@ use super::object::name;
 use crate::error::ReadError;
 use dicom_core::Tag;
 use dicom_core::header::{HasLength, Header};
-use dicom_dictionary_std::tags;
+use dicom_dictionary_std::{tags, uids};
 use dicom_encoding::decode::{Decode, file_header_decoder};
 use dicom_encoding::transfer_syntax::{Codec, TransferSyntax, TransferSyntaxIndex};
 use dicom_object::FileMetaTable;
@@ -18,6 +18,7 @@ use dicom_parser::dataset::lazy_read::LazyDataSetReader;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use std::borrow::Cow;
 use std::io::{Cursor, Read};
+use std::ops::Range;
 use std::path::Path;
 
 /// Sequences and items in each other at most: the parser calls itself for each. Real objects have
@@ -34,13 +35,44 @@ pub(super) fn check(path: &Path, bytes: &[u8]) -> Result<(), ReadError> {
     walk(&elements.data, elements.syntax, file, None).map(drop).map_err(|o| o.in_file(path))
 }
 
-/// Looks at the beginning of a file of that length, as far as its pixels. `false` if they do not
-/// begin here: then the whole file is needed.
-pub(super) fn header_is_whole(path: &Path, head: &[u8], file: u64) -> Result<bool, ReadError> {
-    let Some(elements) = elements(path, head, file)? else { return Ok(false) };
-    let Cow::Borrowed(data) = elements.data else { return Ok(false) };
-    let left = file - (head.len() - data.len()) as u64;
-    walk(data, elements.syntax, left, Some(tags::PIXEL_DATA)).map_err(|o| o.in_file(path))
+/// What the beginning of a file says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Head {
+    /// The pixels do not begin here: the whole file is needed.
+    Cut,
+    /// Everything before the pixels is here.
+    Whole,
+    /// And the pixels lie there in the file, plain numbers with the low byte first.
+    Plain(Range<u64>),
+}
+
+/// Looks at the beginning of a file of that length, as far as its pixels.
+pub(super) fn head(path: &Path, head: &[u8], file: u64) -> Result<Head, ReadError> {
+    let Some(elements) = elements(path, head, file)? else { return Ok(Head::Cut) };
+    let Cow::Borrowed(data) = elements.data else { return Ok(Head::Cut) };
+    let before = (head.len() - data.len()) as u64;
+    let reached = walk(data, elements.syntax, file - before, Some(tags::PIXEL_DATA))
+        .map_err(|o| o.in_file(path))?;
+    let value = match reached {
+        None => return Ok(Head::Cut),
+        Some(Reached::Sequence) => return Ok(Head::Whole),
+        Some(Reached::Value { start, length }) => before + start..before + start + length,
+    };
+    // The parser's count of bytes passed runs ahead of it after part numbers: what is said to lie
+    // there must be there. A file that has such a thing is read whole.
+    let said = [&[0xE0, 0x7F, 0x10, 0][..], &((value.end - value.start) as u32).to_le_bytes()];
+    let before_value = |bytes: &[u8]| {
+        let end = value.start as usize;
+        end.checked_sub(bytes.len()).and_then(|at| head.get(at..end)) == Some(bytes)
+    };
+    let plain = match elements.syntax.uid() {
+        uids::IMPLICIT_VR_LITTLE_ENDIAN => before_value(&said.concat()),
+        uids::EXPLICIT_VR_LITTLE_ENDIAN => [b"OW\0\0", b"OB\0\0"]
+            .iter()
+            .any(|vr| before_value(&[said[0], &vr[..], said[1]].concat())),
+        _ => false,
+    };
+    Ok(if plain { Head::Plain(value) } else { Head::Whole })
 }
 
 /// What follows the meta group.
@@ -160,17 +192,25 @@ fn walk_meta(mut group: &[u8]) -> Result<(), Overrun> {
     Ok(())
 }
 
+/// What a walk came to.
+enum Reached {
+    /// A value of that length, that far from the beginning.
+    Value { start: u64, length: u64 },
+    /// A sequence.
+    Sequence,
+}
+
 /// Walks the elements of a data set, those in sequences too, of which `data` is the beginning and
-/// `whole` the bytes in all. `true` if it came to an element of its first level whose tag is `until`
-/// or greater. What the reader cannot read is no overrun: the parser will say what it is.
+/// `whole` the bytes in all. Ends where it comes to an element of the first level whose tag is
+/// `until` or greater. What the reader cannot read is no overrun: the parser will say what it is.
 fn walk(
     data: &[u8],
     syntax: &TransferSyntax,
     whole: u64,
     until: Option<Tag>,
-) -> Result<bool, Overrun> {
+) -> Result<Option<Reached>, Overrun> {
     let Ok(mut reader) = LazyDataSetReader::new_with_ts(Cursor::new(data), syntax) else {
-        return Ok(false);
+        return Ok(None);
     };
     let mut depth = 0_usize;
     // Whether a value is here; it must be in the file.
@@ -186,13 +226,13 @@ fn walk(
         match token {
             LazyDataToken::SequenceStart { tag, .. } => {
                 if reached(tag, depth) {
-                    return Ok(true);
+                    return Ok(Some(Reached::Sequence));
                 }
                 depth += 1;
             }
             LazyDataToken::PixelSequenceStart => {
                 if reached(tags::PIXEL_DATA, depth) {
-                    return Ok(true);
+                    return Ok(Some(Reached::Sequence));
                 }
                 depth += 1;
             }
@@ -205,10 +245,11 @@ fn walk(
                 let length = header.length().get().unwrap_or(0);
                 let here = here(header.tag(), length, decoder.position())?;
                 if reached(header.tag(), depth) {
-                    return Ok(true);
+                    let (start, length) = (decoder.position(), length.into());
+                    return Ok(Some(Reached::Value { start, length }));
                 }
                 if !here {
-                    return Ok(false);
+                    return Ok(None);
                 }
                 // Of a value that is no whole number of its numbers the parser leaves a part unread
                 // and goes on from there: so must this walk. After signed pixels it takes some
@@ -220,13 +261,13 @@ fn walk(
                     decoder.read_value_preserved(&header).map(drop)
                 };
                 if passed.is_err() {
-                    return Ok(false);
+                    return Ok(None);
                 }
             }
             LazyDataToken::LazyItemValue { len, decoder } => {
                 let here = here(Tag(0xFFFE, 0xE000), len, decoder.position())?;
                 if !here || decoder.skip_bytes(len).is_err() {
-                    return Ok(false);
+                    return Ok(None);
                 }
             }
             _ => {}
@@ -235,5 +276,5 @@ fn walk(
             return Err(Overrun::Depth);
         }
     }
-    Ok(false)
+    Ok(None)
 }

@@ -1,8 +1,9 @@
 //! A CT series.
 
 use super::object::Object;
+use super::pixels::{self, Format};
 use super::stack::{Slice, Stack, one_of_each};
-use super::{Patient, SpacingPolicy, pixels};
+use super::{Patient, SpacingPolicy};
 use crate::error::ReadError;
 use crate::image::{FrameOfReference, Image};
 use dicom_dictionary_std::tags;
@@ -35,7 +36,7 @@ pub struct CtSeries {
 /// When a file cannot be read, is no CT, is of another series; when slices are missing, uneven or
 /// tilted and the policy is to refuse that.
 pub fn read(files: &[PathBuf], policy: SpacingPolicy) -> Result<CtSeries, ReadError> {
-    let read: Vec<(Header, Slice, Vec<i16>)> =
+    let read: Vec<(Header, Slice, Pixels)> =
         files.par_iter().map(|f| slice(f)).collect::<Result<_, _>>()?;
     let Some((first, ..)) = read.first() else {
         return Err(ReadError::format(
@@ -49,11 +50,17 @@ pub fn read(files: &[PathBuf], policy: SpacingPolicy) -> Result<CtSeries, ReadEr
         header.same_as(first, slice)?;
     }
     let first = first.clone();
-    let (slices, mut data): (Vec<Slice>, Vec<Vec<i16>>) =
-        read.into_iter().map(|(_, slice, data)| (slice, data)).unzip();
+    let (slices, pixels): (Vec<Slice>, Vec<Pixels>) =
+        read.into_iter().map(|(_, slice, pixels)| (slice, pixels)).unzip();
     let stack = Stack::new(&slices, policy)?;
-    let ordered = stack.order.iter().map(|n| std::mem::take(&mut data[*n])).collect();
-    let image = stack.arrange(ordered, |v| v.round() as i16, AIR_HU);
+    // The pixels of each slice go where they belong at once: a series is a hundred megabytes, and
+    // each copy of it costs more than the reading.
+    let [nx, ny, _] = stack.grid.size();
+    let mut data = vec![0; nx * ny * stack.order.len()];
+    data.par_chunks_mut(nx * ny)
+        .zip(&stack.order)
+        .try_for_each_init(Vec::new, |buffer, (hu, n)| pixels[*n].put(hu, buffer))?;
+    let image = stack.arrange(data, |v| v.round() as i16, AIR_HU);
     Ok(CtSeries {
         image: Image::new(stack.grid, image),
         frame_of_reference: first.frame_of_reference,
@@ -97,43 +104,95 @@ impl Header {
     }
 }
 
-fn slice(path: &std::path::Path) -> Result<(Header, Slice, Vec<i16>), ReadError> {
-    let o = Object::open(path)?;
+/// The pixels of a slice.
+enum Pixels {
+    /// Known to be in the file, as plain words.
+    Plain(Object, Format),
+    /// In HU.
+    Read(Vec<i16>),
+}
+
+impl Pixels {
+    fn of(header: Object, [columns, rows]: [usize; 2]) -> Result<Self, ReadError> {
+        let size = [columns, rows, 1];
+        let format = Format::of(&header, size)?;
+        if header.plain_length().is_some_and(|length| format.is_in_words(length)) {
+            return Ok(Self::Plain(header, format));
+        }
+        let o = Object::open(header.path())?;
+        let mut hu = vec![0; columns * rows];
+        Rescale::of(&o)?.all(pixels::stored(&o, size)?.iter().copied(), &mut hu);
+        Ok(Self::Read(hu))
+    }
+
+    /// Puts them there in HU; `buffer` is for the bytes of a file.
+    fn put(&self, hu: &mut [i16], buffer: &mut Vec<u8>) -> Result<(), ReadError> {
+        match self {
+            Self::Plain(o, format) => {
+                Rescale::of(o)?.all(format.words(o.plain_pixels(buffer)?), hu);
+            }
+            Self::Read(read) => hu.copy_from_slice(read),
+        }
+        Ok(())
+    }
+}
+
+/// All of a slice; its pixels only where they take more than reading them.
+fn slice(path: &std::path::Path) -> Result<(Header, Slice, Pixels), ReadError> {
+    let o = Object::open_header(path)?;
     let modality = o.text(tags::MODALITY).unwrap_or_else(|| "missing".to_owned());
     if modality != "CT" {
         return Err(o.wrong(tags::MODALITY, modality, "CT"));
     }
     one_of_each(&[&o])?;
     let slice = Slice::of(&o)?;
-    let slope = o.number(tags::RESCALE_SLOPE).unwrap_or(1.0);
-    let intercept = o.number(tags::RESCALE_INTERCEPT).unwrap_or(0.0);
-    if !slope.is_finite() || slope == 0.0 || !intercept.is_finite() {
-        let found = format!("{slope} with intercept {intercept}");
-        return Err(o.wrong(tags::RESCALE_SLOPE, found, "a finite slope that is not zero"));
-    }
-    let padding = o.number(tags::PIXEL_PADDING_VALUE).map(|p| p as i32);
-    let stored = pixels::stored(&o, [slice.size[0], slice.size[1], 1])?;
-    let rescaled = |v: i32| {
-        if Some(v) == padding {
-            return AIR_HU;
-        }
-        let hu = f64::from(v) * slope + intercept;
-        hu.round().clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16
-    };
-    // A scanner's values are few: each is rescaled once, not a quarter of a million times.
-    let (low, high) = (stored.iter().min().copied(), stored.iter().max().copied());
-    let hu = match (low, high) {
-        (Some(low), Some(high)) if high.abs_diff(low) < 1 << 16 => {
-            let table: Vec<i16> = (low..=high).map(rescaled).collect();
-            stored.into_iter().map(|v| table[v.abs_diff(low) as usize]).collect()
-        }
-        _ => stored.into_iter().map(rescaled).collect(),
-    };
+    Rescale::of(&o)?;
     let header = Header {
         patient: Patient::of(&o),
         study_uid: o.text(tags::STUDY_INSTANCE_UID).unwrap_or_default(),
         series_uid: o.need_text(tags::SERIES_INSTANCE_UID)?,
         frame_of_reference: o.text(tags::FRAME_OF_REFERENCE_UID),
     };
-    Ok((header, slice, hu))
+    let pixels = Pixels::of(o, slice.size)?;
+    Ok((header, slice, pixels))
+}
+
+/// From stored values to HU.
+struct Rescale {
+    slope: f64,
+    intercept: f64,
+    padding: Option<i32>,
+}
+
+impl Rescale {
+    fn of(o: &Object) -> Result<Self, ReadError> {
+        let slope = o.number(tags::RESCALE_SLOPE).unwrap_or(1.0);
+        let intercept = o.number(tags::RESCALE_INTERCEPT).unwrap_or(0.0);
+        if !slope.is_finite() || slope == 0.0 || !intercept.is_finite() {
+            let found = format!("{slope} with intercept {intercept}");
+            return Err(o.wrong(tags::RESCALE_SLOPE, found, "a finite slope that is not zero"));
+        }
+        let padding = o.number(tags::PIXEL_PADDING_VALUE).map(|p| p as i32);
+        Ok(Self { slope, intercept, padding })
+    }
+
+    fn one(&self, stored: i32) -> i16 {
+        if Some(stored) == self.padding {
+            return AIR_HU;
+        }
+        let hu = f64::from(stored) * self.slope + self.intercept;
+        hu.round().clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16
+    }
+
+    /// A scanner's values are few: each is rescaled once, not a quarter of a million times.
+    fn all(&self, stored: impl Iterator<Item = i32> + Clone, hu: &mut [i16]) {
+        let range = |(low, high): (i32, i32), v: i32| (low.min(v), high.max(v));
+        let (low, high) = stored.clone().fold((i32::MAX, i32::MIN), range);
+        if low <= high && high.abs_diff(low) < 1 << 16 {
+            let table: Vec<i16> = (low..=high).map(|v| self.one(v)).collect();
+            hu.iter_mut().zip(stored).for_each(|(hu, v)| *hu = table[v.abs_diff(low) as usize]);
+        } else {
+            hu.iter_mut().zip(stored).for_each(|(hu, v)| *hu = self.one(v));
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! One DICOM file: opened within bounds, its elements with good errors.
 
-use super::bounds;
+use super::bounds::{self, Head};
 use crate::error::ReadError;
 use dicom_core::Tag;
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
@@ -9,7 +9,8 @@ use dicom_dictionary_std::{StandardDataDictionary, tags};
 use dicom_object::{FileDicomObject, InMemDicomObject, OpenFileOptions};
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The data set of a file or of a sequence's item.
@@ -26,6 +27,9 @@ const HEADER_BYTES: u64 = 16 << 10;
 pub struct Object {
     path: PathBuf,
     inner: FileDicomObject<Dataset>,
+    /// Where the pixels lie in the file, if they were not read and are plain numbers with the low
+    /// byte first.
+    plain_pixels: Option<Range<u64>>,
 }
 
 impl Object {
@@ -46,8 +50,32 @@ impl Object {
     /// As [`Object::open`]; what comes after the beginning of the pixels is not looked at.
     pub fn open_header(path: &Path) -> Result<Self, ReadError> {
         let (mut file, length) = Self::file(path)?;
-        let bytes = header(path, &mut file, length)?;
-        Self::parse(path, &bytes, OpenFileOptions::new().read_until(tags::PIXEL_DATA))
+        let (bytes, plain_pixels) = header(path, &mut file, length)?;
+        let options = OpenFileOptions::new().read_until(tags::PIXEL_DATA);
+        Ok(Self { plain_pixels, ..Self::parse(path, &bytes, options)? })
+    }
+
+    /// How many bytes of plain pixels (numbers with the low byte first) the file holds, if only its
+    /// header was opened; `None` of other pixels, or none.
+    #[must_use]
+    pub fn plain_length(&self) -> Option<u64> {
+        self.plain_pixels.as_ref().map(|place| place.end - place.start)
+    }
+
+    /// Those bytes, read now into `buffer`; none where there is no such length.
+    ///
+    /// # Errors
+    /// When the file can no longer be read as far as they reached.
+    pub fn plain_pixels<'b>(&self, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], ReadError> {
+        let place = self.plain_pixels.clone().unwrap_or_default();
+        let mut read = || {
+            let mut file = File::open(&self.path)?;
+            file.seek(SeekFrom::Start(place.start))?;
+            buffer.resize((place.end - place.start) as usize, 0);
+            file.read_exact(buffer)
+        };
+        read().map_err(ReadError::io(&self.path))?;
+        Ok(buffer)
     }
 
     /// Whether a file begins as DICOM files do.
@@ -89,7 +117,7 @@ impl Object {
                 "export it again",
             )
         })?;
-        Ok(Self { path: path.to_owned(), inner })
+        Ok(Self { path: path.to_owned(), inner, plain_pixels: None })
     }
 
     /// Where it was read from.
@@ -211,14 +239,23 @@ impl Object {
     }
 }
 
-/// The beginning of a file said to be of that length: as much as its header needs, looked at.
-fn header(path: &Path, file: &mut impl Read, length: u64) -> Result<Vec<u8>, ReadError> {
+/// The beginning of a file said to be of that length: as much as its header needs, looked at; and
+/// where its pixels lie if they are plain.
+fn header(
+    path: &Path,
+    file: &mut impl Read,
+    length: u64,
+) -> Result<(Vec<u8>, Option<Range<u64>>), ReadError> {
     let mut bytes = read(path, file, length.min(HEADER_BYTES))?;
-    if !bounds::header_is_whole(path, &bytes, length)? {
-        bytes.append(&mut read(path, file, length - bytes.len() as u64)?);
-        bounds::check(path, &bytes)?;
+    match bounds::head(path, &bytes, length)? {
+        Head::Plain(place) => Ok((bytes, Some(place))),
+        Head::Whole => Ok((bytes, None)),
+        Head::Cut => {
+            bytes.append(&mut read(path, file, length - bytes.len() as u64)?);
+            bounds::check(path, &bytes)?;
+            Ok((bytes, None))
+        }
     }
-    Ok(bytes)
 }
 
 /// The next bytes of a file, as many as said or as there are.
@@ -323,7 +360,7 @@ mod tests {
     }
 
     fn header_of(bytes: &[u8], length: u64) -> Result<Vec<u8>, ReadError> {
-        header(Path::new("file.dcm"), &mut &bytes[..], length)
+        header(Path::new("file.dcm"), &mut &bytes[..], length).map(|(head, _)| head)
     }
 
     /// What both ways to open say of the file.
@@ -347,6 +384,27 @@ mod tests {
             let object = Object::parse(Path::new("file.dcm"), &head, options).expect("an object");
             assert_eq!(object.number(tags::ROWS), Some(7.0));
         }
+    }
+
+    #[test]
+    fn where_pixels_lie_is_known_of_plain_ones_only() {
+        let head = |bytes: &[u8]| {
+            bounds::head(Path::new("file.dcm"), bytes, bytes.len() as u64).expect("a header")
+        };
+        let rows = true_element(tags::ROWS, b"US", &[7, 0]);
+        let pixels = true_element(tags::PIXEL_DATA, b"OW", &[1, 2, 3, 4]);
+        let bytes = file(&[], &[rows.clone(), pixels.clone()]);
+        let end = bytes.len() as u64;
+        assert_eq!(head(&bytes), Head::Plain(end - 4..end));
+        let after = true_element(Tag(0xFFFC, 0xFFFC), b"OB", &[0; 6]);
+        assert_eq!(head(&[&bytes[..], &after].concat()), Head::Plain(end - 4..end));
+        // Of 10 bytes two are left: the parser takes them for an element without a value.
+        let part = true_element(Tag(0x0009, 0x1001), b"FL", &[0; 10]);
+        let rest = [&[0x11, 0, b'U', b'S', 0, 0], &pixels[..]].concat();
+        assert_eq!(head(&file(&[], &[part, rest, after])), Head::Whole);
+        let frames = element(tags::PIXEL_DATA, b"OB", u32::MAX, &[0xFE, 0xFF, 0, 0xE0, 0, 0, 0, 0]);
+        assert_eq!(head(&file(&[], &[rows.clone(), frames])), Head::Whole);
+        assert_eq!(head(&file(&[], &[rows])), Head::Cut);
     }
 
     #[test]

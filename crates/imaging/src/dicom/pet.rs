@@ -50,7 +50,7 @@ pub fn read(files: &[PathBuf]) -> Result<Emission, ReadError> {
         }
         _ => "PET does not say whether it is decay-corrected".to_owned(),
     });
-    let data = stack.arrange(ordered, |v| v as f32, 0.0);
+    let data = stack.arrange(ordered.concat(), |v| v as f32, 0.0);
     Ok(Emission {
         image: Image::new(stack.grid, data),
         unit: EmissionUnit::BqPerMl,

@@ -239,16 +239,16 @@ impl Stack {
         Ok(Self { grid, order, places, regular, notes })
     }
 
-    /// Brings the pixels of slices, in order, onto the grid: as they are if they lie on it, else by
-    /// linear interpolation.
+    /// Brings the pixels of slices, one after the other in order, onto the grid: as they are if they
+    /// lie on it, else by linear interpolation.
     pub(super) fn arrange<T: Copy + Into<f64> + Send + Sync>(
         &self,
-        slices: Vec<Vec<T>>,
+        slices: Vec<T>,
         from_f64: impl Fn(f64) -> T + Sync,
         outside: T,
     ) -> Vec<T> {
         if self.regular {
-            return slices.concat();
+            return slices;
         }
         let [nx, ny, nz] = self.grid.size();
         let step = self.grid.spacing_mm()[2];
@@ -263,7 +263,7 @@ impl Stack {
             let (i, j) = (u as usize, v as usize);
             let (fu, fv) = (u - i as f64, v - j as f64);
             let at = |i: usize, j: usize| -> f64 {
-                slices[s][j.min(ny - 1) * nx + i.min(nx - 1)].into()
+                slices[(s * ny + j.min(ny - 1)) * nx + i.min(nx - 1)].into()
             };
             let low = at(i, j) * (1.0 - fu) + at(i + 1, j) * fu;
             let high = at(i, j + 1) * (1.0 - fu) + at(i + 1, j + 1) * fu;
@@ -272,7 +272,7 @@ impl Stack {
         let mut data = Vec::with_capacity(nx * ny * nz);
         for k in 0..nz {
             let z = k as f64 * step;
-            let above = self.places.partition_point(|p| p.along_mm < z).min(slices.len() - 1);
+            let above = self.places.partition_point(|p| p.along_mm < z).min(self.places.len() - 1);
             let below = above.saturating_sub(1);
             let (za, zb) = (self.places[above].along_mm, self.places[below].along_mm);
             let t = if za > zb { ((z - zb) / (za - zb)).clamp(0.0, 1.0) } else { 0.0 };
