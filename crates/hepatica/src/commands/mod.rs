@@ -91,6 +91,8 @@ pub enum CommandError {
     #[error(transparent)]
     Calendar(#[from] hepatica_regimen::calendar::CalendarError),
     #[error(transparent)]
+    Texts(#[from] hepatica_report::texts::TextsError),
+    #[error(transparent)]
     Exchange(#[from] hepatica_exchange::ExchangeError),
     #[error(transparent)]
     Odm(#[from] hepatica_exchange::odm::OdmError),

@@ -4,7 +4,8 @@ use super::{CommandError, Seen, View, beside, write};
 use crate::term;
 use clap::ValueHint;
 use hepatica_regimen::next::Status;
-use hepatica_report::patient_calendar::{self, Texts};
+use hepatica_report::patient_calendar;
+use hepatica_report::texts::Texts;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
