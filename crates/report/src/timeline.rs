@@ -132,11 +132,16 @@ impl<'a, 'e> Figure<'a, 'e> {
         (svg, self.canvas)
     }
 
+    /// The name of a lane with a scale, for which the right end of the gutter is kept.
     fn lane(&mut self, y: f64, name: &str, below: &str) {
-        // The right end of the gutter is for scales.
-        let name = canvas::fitted(name, NAME, LEFT - GUTTER - 42.0);
+        self.named(y, name, below, LEFT - GUTTER - 42.0);
+    }
+
+    /// The name of a lane, no wider than `most`.
+    fn named(&mut self, y: f64, name: &str, below: &str, most: f64) {
+        let name = canvas::fitted(name, NAME, most);
         self.canvas.label(&name, [GUTTER, y], Anchor::Start, NAME);
-        let below = canvas::fitted(below, FAINT, LEFT - GUTTER - 42.0);
+        let below = canvas::fitted(below, FAINT, most);
         self.canvas.label(&below, [GUTTER, y + 13.0], Anchor::Start, FAINT);
     }
 
@@ -223,7 +228,7 @@ impl<'a, 'e> Figure<'a, 'e> {
             let wide = canvas::width(&number, bold);
             let at = (x0 + x1) / 2.0;
             if numbers.place(at - wide / 2.0, at + wide / 2.0) == 0 {
-                self.canvas.label(&number, [at, y + 13.5], Anchor::Middle, style);
+                self.canvas.label_on_fill(&number, [at, y + 13.5], style);
             }
             let delayed = late > 0 && c.number > 1;
             let mut day = short(c.start);

@@ -104,8 +104,21 @@ pub fn width(text: &str, style: Style) -> f64 {
 }
 
 impl Canvas {
-    /// A label on a baseline.
-    pub fn label(&mut self, text: &str, [x, y]: [f64; 2], anchor: Anchor, style: Style) {
+    /// A label on a baseline, with a rim of paper that keeps lines behind from running through its
+    /// letters.
+    pub fn label(&mut self, text: &str, at: [f64; 2], anchor: Anchor, style: Style) {
+        let rim = format!(
+            r#" stroke="{PAPER}" stroke-width="3.6" stroke-linejoin="round" paint-order="stroke""#
+        );
+        self.letters(text, at, anchor, style, &rim);
+    }
+
+    /// A label in the middle of a fill.
+    pub fn label_on_fill(&mut self, text: &str, at: [f64; 2], style: Style) {
+        self.letters(text, at, Anchor::Middle, style, "");
+    }
+
+    fn letters(&mut self, text: &str, [x, y]: [f64; 2], anchor: Anchor, style: Style, rim: &str) {
         if text.is_empty() {
             return;
         }
@@ -118,11 +131,10 @@ impl Canvas {
         let taken = [left, y - 0.68 * style.size, left + wide, y + 0.2 * style.size];
         self.labels.push((taken, text.to_owned()));
         let weight = if style.bold { r#" font-weight="600""# } else { "" };
-        // A rim of paper keeps lines behind from running through letters. Writing to a string
-        // cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(
             self.front,
-            r#"<text x="{}" y="{}" font-size="{}" text-anchor="{word}"{weight} fill="{}" stroke="{PAPER}" stroke-width="2.5" stroke-linejoin="round" paint-order="stroke">{}</text>"#,
+            r#"<text x="{}" y="{}" font-size="{}" text-anchor="{word}"{weight} fill="{}"{rim}>{}</text>"#,
             n(x),
             n(y),
             n(style.size),

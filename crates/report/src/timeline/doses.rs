@@ -181,7 +181,7 @@ impl Figure<'_, '_> {
             (_, None) => "dose not known".to_owned(),
             (_, Some(mg)) => format!("{mg} mg {}", times(a.times_a_day)),
         });
-        self.lane(base - 12.0, &drug.name, &dose);
+        self.named(base - 12.0, &drug.name, &dose, LEFT - super::GUTTER - 8.0);
         base + 6.0
     }
 

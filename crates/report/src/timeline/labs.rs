@@ -33,7 +33,7 @@ impl Figure<'_, '_> {
     pub(super) fn laboratory(&mut self, y: f64) -> f64 {
         let mut y = y;
         let mut single = Vec::new();
-        for measure in self.named() {
+        for measure in self.measures() {
             let all = self.course.series.get(measure.id.as_str());
             let samples: Vec<Sample> = all
                 .map_or(&[][..], Vec::as_slice)
@@ -63,7 +63,7 @@ impl Figure<'_, '_> {
     }
 
     /// Measures with a grade that assessments, gates or dose rules name, in the registry's order.
-    fn named(&self) -> Vec<&'static Measure> {
+    fn measures(&self) -> Vec<&'static Measure> {
         let p = self.protocol;
         let names = p.assessment.iter().flat_map(|a| a.measures.iter());
         let gates = p.gate.iter().flat_map(|g| g.criterion.iter().map(|c| &c.measure));

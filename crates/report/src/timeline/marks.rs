@@ -369,7 +369,7 @@ impl Figure<'_, '_> {
                 if fits && rows.place(at - wide / 2.0, at + wide / 2.0) == 0 {
                     let ink = if *grade >= 5 { PAPER } else { INK };
                     let style = Style { fill: ink, ..style };
-                    self.plain_label(&text, [at, base + 10.2], style);
+                    self.canvas.label_on_fill(&text, [at, base + 10.2], style);
                 }
             }
             let name = fitted(term, FAINT, LEFT - GUTTER - 12.0);
@@ -377,17 +377,6 @@ impl Figure<'_, '_> {
         }
         self.canvas.label("Toxicity", [GUTTER, y + 15.0], Anchor::Start, NAME);
         y + 20.0 + 17.0 * terms.len() as f64 + 4.0
-    }
-
-    /// A label in the middle of a fill, without its rim of paper.
-    fn plain_label(&mut self, text: &str, [x, y]: [f64; 2], style: Style) {
-        let before = self.canvas.front.len();
-        self.canvas.label(text, [x, y], Anchor::Middle, style);
-        let label = self.canvas.front.split_off(before);
-        let rim = format!(
-            r#" stroke="{PAPER}" stroke-width="2.5" stroke-linejoin="round" paint-order="stroke""#
-        );
-        self.canvas.front.push_str(&label.replacen(&rim, "", 1));
     }
 
     // ---- legend ----------------------------------------------------------------------------------
@@ -452,7 +441,7 @@ impl Figure<'_, '_> {
                 });
             }
         }
-        if !self.sessions().0.is_empty() {
+        if !self.protocol.drug.is_empty() && !self.sessions().0.is_empty() {
             self.group(&mut at, "Dose while taken");
             for (word, fill) in Self::fills() {
                 self.entry(&mut at, word, 16.0, |canvas, [x, y]| {

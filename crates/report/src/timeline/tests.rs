@@ -166,3 +166,11 @@ fn a_picture_is_made() {
     let png = samples::fresh().look(|p, c, s, a| png(p, c, s, a)).expect("it can be set");
     assert_eq!(&png[1..4], b"PNG");
 }
+
+/// What is written in the figure, in the order of drawing.
+#[test]
+fn what_is_written_stays_the_same() {
+    let labels = drawn(&samples::delayed()).1.labels;
+    let text: Vec<String> = labels.into_iter().map(|(_, text)| text).collect();
+    insta::assert_snapshot!("delayed", text.join("\n"));
+}
