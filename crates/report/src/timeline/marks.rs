@@ -21,6 +21,9 @@ const R: f64 = 5.6;
 /// Fills of grades 1 to 5, darker with the grade.
 pub const GRADES: [&str; 5] = ["#f7f0e2", "#eedcb9", "#dfbd83", "#c8924a", "#8f5a1f"];
 
+/// First and last day of a toxicity, and its grade.
+type Episode = (Date, Date, u8);
+
 /// How a gate is marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Mark {
@@ -328,7 +331,7 @@ impl Figure<'_, '_> {
     /// Toxicities from grade 1 on, a row a term. Gives the bottom.
     pub(super) fn toxicities(&mut self, y: f64) -> f64 {
         let today = self.state.today;
-        let mut terms: Vec<(&str, Vec<(Date, Date, u8)>)> = Vec::new();
+        let mut terms: Vec<(&str, Vec<Episode>)> = Vec::new();
         for t in self.course.toxicities.iter().filter(|t| t.on <= today) {
             let row = match terms.iter().position(|(term, _)| *term == t.term) {
                 Some(row) => row,

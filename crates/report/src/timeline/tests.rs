@@ -163,7 +163,7 @@ fn bands_are_those_of_the_criteria() {
 
 #[test]
 fn a_picture_is_made() {
-    let png = samples::fresh().look(|p, c, s, a| png(p, c, s, a)).expect("it can be set");
+    let png = samples::fresh().look(png).expect("it can be set");
     assert_eq!(&png[1..4], b"PNG");
 }
 
