@@ -42,8 +42,18 @@ impl Home {
     fn begun(c1d1: &str) -> Self {
         let home = Self { home: tempfile::tempdir().expect("a folder") };
         course(&[
-            "new", "--protocol", "captemy90", "--variant", "g3-2024", "--patient", "P001", "--c1d1",
-            c1d1, "--out", &home.file(), "--quiet",
+            "new",
+            "--protocol",
+            "captemy90",
+            "--variant",
+            "g3-2024",
+            "--patient",
+            "P001",
+            "--c1d1",
+            c1d1,
+            "--out",
+            &home.file(),
+            "--quiet",
         ]);
         home
     }
@@ -85,15 +95,33 @@ fn the_four_commands_of_a_coordinator() {
     let home = tempfile::tempdir().expect("a folder");
     let file = home.path().join("P001.course").to_string_lossy().into_owned();
     let begun = course(&[
-        "new", "--protocol", "captemy90", "--patient", "P001", "--c1d1", "2026-12-02", "--out", &file,
+        "new",
+        "--protocol",
+        "captemy90",
+        "--patient",
+        "P001",
+        "--c1d1",
+        "2026-12-02",
+        "--out",
+        &file,
     ]);
     assert!(begun.contains("No dose variant is chosen yet"), "{begun}");
     let recorded = course(&[
-        "record", &file, "labs", "--date", "2027-01-04", "platelets=92", "anc=1.8", "bilirubin=0.9",
+        "record",
+        &file,
+        "labs",
+        "--date",
+        "2027-01-04",
+        "platelets=92",
+        "anc=1.8",
+        "bilirubin=0.9",
     ]);
     assert!(recorded.contains("Platelets 92 10^9/L: grade 1 (CTCAE v5)"), "{recorded}");
     let said = course(&["status", &file, "--on", "2027-01-05"]);
-    assert!(said.contains("platelets 92 10^9/L on 2027-01-04 (limit >= 100 10^9/L), not met"), "{said}");
+    assert!(
+        said.contains("platelets 92 10^9/L on 2027-01-04 (limit >= 100 10^9/L), not met"),
+        "{said}"
+    );
     assert!(said.contains("Research use only"), "{said}");
     course(&["calendar", &file, "--pdf", "--ics", "--on", "2027-01-05"]);
     let pdf = fs::read(home.path().join("P001.pdf")).expect("a PDF");
@@ -130,8 +158,15 @@ fn tablets_from_height_and_weight_and_what_they_rest_on() {
         serde_json::json!(["height", "weight", "Creatinine clearance", "DPYD activity score"])
     );
     home.record(&[
-        "enrolment", "--date", "2024-12-20", "birth=1961-03-09", "sex=female", "height=168cm",
-        "weight=71kg", "creatinine=0.8", "dpyd=2",
+        "enrolment",
+        "--date",
+        "2024-12-20",
+        "birth=1961-03-09",
+        "sex=female",
+        "height=168cm",
+        "weight=71kg",
+        "creatinine=0.8",
+        "dpyd=2",
     ]);
     let agenda = status(&home.file(), "2025-01-01");
     assert_eq!(needs(&agenda), serde_json::json!([]));
@@ -153,7 +188,8 @@ fn a_correction_stands_in_place_and_erases_nothing() {
     let history = course(&["history", &home.file()]);
     assert!(history.contains("platelets 92 [corrected later]"), "{history}");
     assert!(history.contains("(read the wrong line)"), "{history}");
-    let known = course(&["status", &home.file(), "--as-of", "2025-01-11T00:00:00Z", "--on", "2025-01-12"]);
+    let known =
+        course(&["status", &home.file(), "--as-of", "2025-01-11T00:00:00Z", "--on", "2025-01-12"]);
     assert!(!known.contains("192"), "nothing was recorded by then");
 }
 
@@ -165,7 +201,9 @@ fn two_values_for_one_time_hold_the_gate() {
     assert!(said.contains("conflict"), "{said}");
     let agenda = status(&home.file(), "2025-01-29");
     assert_eq!(gate(&agenda, "next-cycle")["status"], "hold");
-    let run = hepatica().args(["course", "status", &home.file(), "--on", "2025-01-29", "--check"]).output();
+    let run = hepatica()
+        .args(["course", "status", &home.file(), "--on", "2025-01-29", "--check"])
+        .output();
     assert_eq!(run.expect("runs").status.code(), Some(2));
 }
 
@@ -205,7 +243,8 @@ fn a_course_that_was_changed_is_found_and_where() {
     let home = Home::begun("2025-01-01");
     home.record(&["labs", "--date", "2025-01-10", "platelets=92"]);
     let text = fs::read_to_string(home.path()).expect("the course");
-    fs::write(home.path(), text.replace("\"platelets\":92.0", "\"platelets\":192.0")).expect("written");
+    fs::write(home.path(), text.replace("\"platelets\":92.0", "\"platelets\":192.0"))
+        .expect("written");
     let error = refused(&["status", &home.file()]);
     assert!(error.contains("P001.course, line 2: changed after it was recorded"), "{error}");
     fs::write(home.path(), &text[..text.len() - 9]).expect("written");
@@ -219,11 +258,25 @@ fn a_protocol_that_changed_under_a_course_is_said_and_not_followed() {
     let home = tempfile::tempdir().expect("a folder");
     let own = home.path().join("own.toml");
     let text = include_str!("../../../protocols/captem.toml");
-    fs::write(&own, text.replace("version = \"1\"", "version = \"0\"").replace("limit = 100.0", "limit = 75.0"))
-        .expect("written");
+    fs::write(
+        &own,
+        text.replace("version = \"1\"", "version = \"0\"").replace("limit = 100.0", "limit = 75.0"),
+    )
+    .expect("written");
     let file = home.path().join("P.course").to_string_lossy().into_owned();
     let own = own.to_string_lossy().into_owned();
-    course(&["new", "--protocol", &own, "--patient", "P", "--c1d1", "2025-01-01", "--out", &file, "--quiet"]);
+    course(&[
+        "new",
+        "--protocol",
+        &own,
+        "--patient",
+        "P",
+        "--c1d1",
+        "2025-01-01",
+        "--out",
+        &file,
+        "--quiet",
+    ]);
     let said = course(&["status", &file, "--on", "2025-01-02"]);
     assert!(said.contains("has changed since the course began (version 0 then, 1 now"), "{said}");
     course(&["record", &file, "labs", "--date", "2025-01-28", "platelets=80", "anc=2"]);
@@ -238,8 +291,17 @@ fn an_identifier_is_asked_for_and_never_a_name() {
     let home = tempfile::tempdir().expect("a folder");
     let out = home.path().join("x.course").to_string_lossy().into_owned();
     let new = |patient: &str, c1d1: &str, protocol: &str| {
-        let error =
-            refused(&["new", "--protocol", protocol, "--patient", patient, "--c1d1", c1d1, "--out", &out]);
+        let error = refused(&[
+            "new",
+            "--protocol",
+            protocol,
+            "--patient",
+            patient,
+            "--c1d1",
+            c1d1,
+            "--out",
+            &out,
+        ]);
         assert!(!Path::new(&out).exists(), "nothing is written");
         error
     };
@@ -261,7 +323,10 @@ fn protocols_are_listed_shown_checked_and_compared() {
         assert_eq!(code, Some(0), "{said}");
     }
     let (_, shown) = run(&["show", "captemy90"]);
-    assert!(shown.contains("C3D7 or C4D7") && shown.contains("else wait 7 days, at most 4 times"), "{shown}");
+    assert!(
+        shown.contains("C3D7 or C4D7") && shown.contains("else wait 7 days, at most 4 times"),
+        "{shown}"
+    );
     let (_, json) = run(&["show", "captemy90", "--json"]);
     let protocol: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(protocol["cycle"]["days"], 28);
@@ -278,13 +343,28 @@ fn protocols_are_listed_shown_checked_and_compared() {
 #[test]
 fn first_days_are_proposed_with_reasons() {
     let said = course(&[
-        "propose-start", "--protocol", "captemy90", "--site", "example", "--from", "2026-12-01", "--to",
+        "propose-start",
+        "--protocol",
+        "captemy90",
+        "--site",
+        "example",
+        "--from",
+        "2026-12-01",
+        "--to",
         "2027-01-31",
     ]);
     assert!(said.contains("1. C1D1") && said.contains("spheres ordered by"), "{said}");
     let json = course(&[
-        "propose-start", "--protocol", "captemy90", "--site", "example", "--from", "2026-12-01", "--to",
-        "2027-01-31", "--json",
+        "propose-start",
+        "--protocol",
+        "captemy90",
+        "--site",
+        "example",
+        "--from",
+        "2026-12-01",
+        "--to",
+        "2027-01-31",
+        "--json",
     ]);
     let all: Value = serde_json::from_str(&json).expect("JSON");
     // A Monday start puts day 7 of cycle 2 on a Sunday.

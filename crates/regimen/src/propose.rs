@@ -537,15 +537,28 @@ pub fn appointments(protocol: &Protocol) -> Vec<Appointment> {
         });
     }
     for a in &protocol.assessment {
-        for t in a.when.iter().filter(|t| t.after.is_none()) {
-            let Some(cycle) = t.cycle.or(t.from_cycle).filter(|c| *c <= 3) else { continue };
+        for t in a.when.iter().filter(|t| t.every_days.is_none()) {
+            // What is looked at just before or after a procedure is placed where its first choice is.
+            let near = |id: &String| {
+                let p = protocol.procedure.iter().find(|p| p.id == *id)?;
+                let w = p.window.first().filter(|_| t.target.abs() <= 7)?;
+                Some((w.cycle, i32::try_from(w.target).ok()?))
+            };
+            let (cycle, shift) = match (&t.after, t.cycle.or(t.from_cycle)) {
+                (Some(id), _) => match near(id) {
+                    Some((cycle, day)) => (cycle, day),
+                    None => continue,
+                },
+                (None, Some(cycle)) if cycle <= 3 => (cycle, 0),
+                _ => continue,
+            };
             let start = offset(cycle, 1);
-            let on = |day: i32| start.saturating_add(day).saturating_sub(1);
+            let on = |day: i32| start.saturating_add(day).saturating_add(shift).saturating_sub(1);
             all.push(Appointment {
                 name: a.name.clone(),
                 kind: AppointmentKind::Visit,
                 days: vec![Days {
-                    label: format!("C{cycle}D{}", t.target),
+                    label: format!("C{cycle}D{}", t.target + shift),
                     earliest: on(t.earliest),
                     target: on(t.target),
                     latest: on(t.latest),

@@ -100,7 +100,9 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
         Command::Show { protocol, json } => show(protocol, *json),
         Command::Check { protocols, json } => check(protocols, *json),
         Command::Diff { before, after, json } => compare(before, after, *json),
-        Command::Export { protocol, format, out, cycles } => export(protocol, *format, out, *cycles),
+        Command::Export { protocol, format, out, cycles } => {
+            export(protocol, *format, out, *cycles)
+        }
         Command::Measures { json } => measures(*json),
     }
 }

@@ -61,11 +61,8 @@ enum Format {
 
 pub fn run(args: &Args) -> Result<bool, CommandError> {
     let on = args.on.as_deref().map(Calendar::parse_date).transpose()?;
-    let opened: Vec<Opened> = args
-        .courses
-        .iter()
-        .map(|path| Opened::read(path, on, None))
-        .collect::<Result<_, _>>()?;
+    let opened: Vec<Opened> =
+        args.courses.iter().map(|path| Opened::read(path, on, None)).collect::<Result<_, _>>()?;
     let Some(first) = opened.first() else { return Ok(true) };
     let courses: Vec<Course<'_>> = opened.iter().map(Opened::course).collect::<Result<_, _>>()?;
     // Two versions of a protocol have other forms and columns.
@@ -85,8 +82,7 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
     let stamps = opened.iter().map(Opened::stamp);
     let created = stamps.map(|s| s.recorded).max().unwrap_or(Timestamp::UNIX_EPOCH);
     let (protocol, today) = (&first.protocol, first.today);
-    let states: Vec<State<'_>> =
-        courses.iter().map(|c| State::of(protocol, c, today, 4)).collect();
+    let states: Vec<State<'_>> = courses.iter().map(|c| State::of(protocol, c, today, 4)).collect();
     let mut left_out = Vec::new();
     match args.format {
         Format::Ics | Format::Fhir => {
@@ -162,9 +158,8 @@ fn write_tables(
     subjects: &[Subject<'_>],
     created: Timestamp,
 ) -> Result<(), CommandError> {
-    let ours = |name: &str| {
-        [".csv", ".xpt", ".parquet"].iter().any(|extension| name.ends_with(extension))
-    };
+    let ours =
+        |name: &str| [".csv", ".xpt", ".parquet"].iter().any(|extension| name.ends_with(extension));
     let folder = OutputFolder::begin(out, &ours)?;
     for table in tables::tables(subjects)? {
         let name = table.design.name.to_lowercase();

@@ -59,7 +59,10 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
         for e in bad.iter().take(FEW) {
             anstream::eprintln!("  {e}");
         }
-        CommandError::Usage(format!("{shown}: {} cells cannot be read; nothing was written", bad.len()))
+        CommandError::Usage(format!(
+            "{shown}: {} cells cannot be read; nothing was written",
+            bad.len()
+        ))
     })?;
     if !imported.doubts.is_empty() && !args.confirm {
         for doubt in imported.doubts.iter().take(FEW) {
@@ -86,6 +89,12 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
     for column in &imported.not_read {
         anstream::eprintln!("{}not read{} column {column}", term::HEAD, term::RESET);
     }
-    anstream::println!("{}written{} {}: {} courses", term::DIM, term::RESET, place.display(), imported.events.len());
+    anstream::println!(
+        "{}written{} {}: {} courses",
+        term::DIM,
+        term::RESET,
+        place.display(),
+        imported.events.len()
+    );
     Ok(true)
 }

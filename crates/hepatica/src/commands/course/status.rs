@@ -5,6 +5,7 @@ use crate::term;
 use hepatica_regimen::ctcae::Graded;
 use hepatica_regimen::gate::{Criterion, Status as GateStatus, Truth};
 use hepatica_regimen::next::{Agenda, GateBefore, Kind, Status};
+use hepatica_regimen::response::Scope;
 use hepatica_regimen::site::named_date;
 
 /// Missing values that are named before the rest is counted.
@@ -212,8 +213,7 @@ fn gates(a: &Agenda, why: bool) {
             if !why && (c.status == GateStatus::Pass || unknown(c)) {
                 continue;
             }
-            let word =
-                if unknown(c) { "cannot tell".to_owned() } else { c.status.to_string() };
+            let word = if unknown(c) { "cannot tell".to_owned() } else { c.status.to_string() };
             anstream::println!("    {}{word:<11}{reset} {}", term::of(c.status), c.reason);
             if let Some(needs) = &c.needs {
                 anstream::println!("    {:<11} needs {needs}", "");
@@ -228,8 +228,11 @@ fn gates(a: &Agenda, why: bool) {
             let (yellow, many) = (term::of(GateStatus::Hold), names.len());
             // A line that a person reads; --why has them all.
             let few = names.iter().take(FEW).copied().collect::<Vec<_>>().join("; ");
-            let more =
-                if many > FEW { format!("; and {} more (--why)", many - FEW) } else { String::new() };
+            let more = if many > FEW {
+                format!("; and {} more (--why)", many - FEW)
+            } else {
+                String::new()
+            };
             anstream::println!("    {yellow}cannot tell{reset} {few}{more}");
         }
     }
@@ -259,6 +262,14 @@ fn values(a: &Agenda) {
     }
 }
 
+fn scope(scope: Scope) -> &'static str {
+    match scope {
+        Scope::All => "all disease",
+        Scope::Liver => "liver",
+        Scope::OutsideLiver => "outside the liver",
+    }
+}
+
 /// A grade in words; what is missing, where it cannot be told.
 pub(super) fn grade(graded: &Graded) -> String {
     match graded {
@@ -284,7 +295,7 @@ fn outcomes(a: &Agenda) {
             r.best_confirmed.map_or(String::new(), |b| format!(", confirmed {}", b.as_str()));
         anstream::println!(
             "  {:<18} {} on {}{change}; best {}{confirmed}",
-            format!("{:?}", r.scope).to_lowercase(),
+            scope(r.scope),
             last.overall.as_str(),
             last.date,
             r.best.as_str()
