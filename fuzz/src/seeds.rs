@@ -3,13 +3,16 @@
 #[path = "../../crates/imaging/tests/small_files/mod.rs"]
 mod small_files;
 
+use hepatica_regimen::event::Pinned;
+use hepatica_regimen::protocol::Source;
+use hepatica_regimen::{Event, Fact, Log};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let corpus = PathBuf::from(std::env::args().nth(1).ok_or("usage: seeds CORPUS")?);
-    for target in ["dicom", "nifti", "contours", "text"] {
+    for target in ["dicom", "nifti", "contours", "text", "course"] {
         fs::create_dir_all(corpus.join(target))?;
     }
     let files = corpus.join("dicom");
@@ -18,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::rename(files.join(name), corpus.join("nifti").join(name))?;
     }
     let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for folder in ["protocols", "devices", "gates"] {
+    for folder in ["protocols", "devices", "gates", "sites"] {
         for entry in fs::read_dir(home.join(folder))? {
             let path = entry?.path();
             let name = path.file_name().ok_or("a name")?;
@@ -26,8 +29,59 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     fs::write(corpus.join("text/case.toml"), CASE)?;
+    courses(&corpus.join("course"))?;
     Ok(())
 }
+
+/// A course as it is kept, and its events alone.
+fn courses(folder: &Path) -> Result<(), Box<dyn Error>> {
+    let source = Source::named("mfolfox6")?;
+    // The text of a protocol is long, and nothing reads it in a fold.
+    let protocol = Pinned { text: String::new(), ..Pinned::from(&source) };
+    let event = |on: &str, fact: Fact| -> Result<Event, Box<dyn Error>> {
+        let (on, recorded) = (on.parse()?, "2027-02-01T09:00:00Z".parse()?);
+        let (patient, by) = ("P001".to_owned(), "nurse".to_owned());
+        Ok(Event { patient, on, at: None, recorded, by, why: None, fact })
+    };
+    let begin =
+        Fact::Begin { protocol, variant: Some("g3-2024".to_owned()), c1d1: "2026-12-02".parse()? };
+    let mut log = Log::begin(&folder.join("P001.course"), event("2026-12-02", begin)?)?;
+    for (on, fact) in FACTS {
+        log.append(event(on, serde_json::from_str(fact)?)?)?;
+    }
+    let of = log.entries().nth(1).map(|(id, _)| id.clone()).ok_or("an event")?;
+    log.append(event("2026-12-03", Fact::Correction { of, fact: None })?)?;
+    log.write()?;
+    let lines = log.events().iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
+    for n in 1..lines.len() {
+        fs::write(folder.join(format!("{n}.jsonl")), [&lines[0], "\n", &lines[n]].concat())?;
+    }
+    fs::write(folder.join("all.jsonl"), lines.join("\n"))?;
+    Ok(())
+}
+
+const FACTS: [(&str, &str); 14] = [
+    ("2026-12-02", r#"{"kind":"labs","values":{"height":170.0,"weight":70.0,"sex":0.0}}"#),
+    ("2026-12-02", r#"{"kind":"enrolment","birth":"1960-02-29","values":{"consent":1.0}}"#),
+    ("2026-12-02", r#"{"kind":"normal","uln":{"alt":35.0}}"#),
+    ("2026-12-02", r#"{"kind":"doses","drug":"capecitabine","taken":true,"until":"2026-12-15"}"#),
+    ("2026-12-05", r#"{"kind":"toxicity","term":"diarrhoea","grade":3,"ctcae":5}"#),
+    ("2026-12-08", r#"{"kind":"toxicity","term":"diarrhoea","grade":0,"ctcae":5}"#),
+    (
+        "2026-12-16",
+        r#"{"kind":"simulation","device":"resin","measures":{"lung_shunt_percent":{"value":5.0,"interval":[4.0,6.0]}},"limits":{"lung_session_gy":{"value":30.0,"source":"s"}}}"#,
+    ),
+    ("2026-12-30", r#"{"kind":"labs","values":{"platelets":92.0,"anc":1.8,"bilirubin":0.9}}"#),
+    ("2027-01-05", r#"{"kind":"session","procedure":"session-1","activity_gbq":1.5}"#),
+    (
+        "2027-01-06",
+        r#"{"kind":"scan","reading":{"lesions":[{"id":"L1","site":"liver","diameter_mm":50.0}]}}"#,
+    ),
+    ("2027-01-07", r#"{"kind":"hold"}"#),
+    ("2027-01-09", r#"{"kind":"resume"}"#),
+    ("2027-01-10", r#"{"kind":"override","gate":"next-cycle","criterion":"platelets"}"#),
+    ("2027-01-20", r#"{"kind":"death"}"#),
+];
 
 const CASE: &str = r#"schema = 1
 [protocol]
