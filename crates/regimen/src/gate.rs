@@ -199,8 +199,8 @@ pub enum Over {
     /// The latest.
     #[default]
     Latest,
-    /// The worst since day 1 of the running cycle, the day in question not included where that is
-    /// day 1 of the next.
+    /// The worst from day 2 of the running cycle to the day in question: what is found on day 1 still
+    /// belongs to the cycle before.
     Cycle,
     /// The worst in cycle 1.
     Cycle1,

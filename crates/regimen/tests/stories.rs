@@ -467,7 +467,7 @@ fn an_event_of_another_patient_is_named_and_not_counted() {
     let (_, other) = c.events.last_mut().expect("an event");
     other.patient = "P002".to_owned();
     let course = c.course(None);
-    assert!(course.series.get("platelets").is_none());
+    assert!(!course.series.contains_key("platelets"));
     assert!(course.problems[0].contains("is of patient P002, not P001"), "{:?}", course.problems);
 }
 

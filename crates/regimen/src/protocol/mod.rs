@@ -667,8 +667,7 @@ impl Protocol {
                 let references = [t.cycle.is_some(), t.from_cycle.is_some(), t.after.is_some()];
                 let cycles = [t.cycle, t.from_cycle, t.to_cycle];
                 let ordered = t.earliest <= t.target && t.target <= t.latest;
-                if !days.into_iter().all(near)
-                    || !ordered
+                if !(days.into_iter().all(near) && ordered)
                     || references.iter().filter(|r| **r).count() != 1
                     || cycles.iter().flatten().any(|c| !(1..=MAX_CYCLE).contains(c))
                     || t.every_days.is_some_and(|n| {
