@@ -1,12 +1,15 @@
-"""Runs `hepatica plan` on the peers' case, adds up the Python steps, prints one table.
+"""Runs the Python steps and `hepatica plan` on the peers' case in turn, prints one table.
 
-beside_peers.py WORK   (WORK as bench/beside-peers leaves it)
+beside_peers.py WORK PEERS HEPATICA   (WORK as bench/beside-peers leaves it)
+
+Both are run in every round, close in time, so that what else the machine does meets both; ratios are
+taken in each round, and their medians are printed.
 """
 
-import glob
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -16,64 +19,89 @@ COMMON = [
     "read_ct_sitk", "read_nm_pydicom", "resample_to_ct_sitk_2", "kernel_exact_trilinear",
     "dose_fft_f32_2workers", "write_rtdose_ct_pydicom",
 ]
+# What a user of the quickest parts waits for, and what one of the usual parts does.
 STACKS = {
-    "quickest mix of Python parts": [*COMMON, "masks_rt_utils", "dvh_sort_ct_grid"],
-    "usual Python parts (PlatiPy masks, dicompyler-core DVHs)": [
+    "quickest mix (SimpleITK, rt-utils, scipy, sorting)": [*COMMON, "masks_rt_utils", "dvh_sort_ct_grid"],
+    "usual parts (PlatiPy masks, dicompyler-core histograms)": [
         *COMMON, "masks_platipy", "dvh_dicompyler_ct_grid",
     ],
 }
-RUNS = 5
+ENVIRONMENTS = {
+    "main": [*COMMON, "masks_rt_utils", "dvh_sort_ct_grid"],
+    "platipy": ["masks_platipy"],
+    "dicompyler": ["dvh_dicompyler_ct_grid"],
+}
+OURS = {
+    "hepatica plan": [],
+    "hepatica plan --engine kernel": ["--engine", "kernel"],
+    "hepatica plan --engine kernel --grid ct": ["--engine", "kernel", "--grid", "ct"],
+}
+ROUNDS = 5
+# Ours is short: run thrice in every round, so that one hiccup does not decide it.
+RUNS = 3
 
 
-def python_steps(work):
+def python_steps(work, peers):
+    """Every step once: its wall and CPU seconds and peak memory."""
     steps = {}
-    for path in glob.glob(f"{work}/python/results-*.json"):
-        with open(path) as f:
+    for name, wanted in ENVIRONMENTS.items():
+        command = [f"{work}/venv-{name}/bin/python", f"{peers}/bench.py", f"{work}/case", f"{work}/python"]
+        subprocess.run(
+            [*command, "--repeat", "1", "--steps", ",".join(wanted)],
+            env=os.environ | {"BENCH_TAG": name}, capture_output=True, check=True,
+        )
+        with open(f"{work}/python/results-{name}.json") as f:
             steps |= {r["step"]: r for r in json.load(f)}
     return steps
 
 
-def hepatica(work, *options):
-    """Median wall and CPU seconds of whole runs, DICOM to PDF."""
+def ours(work, hepatica, options):
+    """Medians of wall and CPU seconds of whole runs, DICOM to PDF, and the peak of memory in MiB."""
     walls, cpus = [], []
     for _ in range(RUNS):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         start = time.perf_counter()
-        done = subprocess.run(
-            ["target/release/hepatica", "plan", f"{work}/case", "--out", f"{work}/plan", "--quiet", *options]
+        done = subprocess.Popen(
+            [hepatica, "plan", f"{work}/case", "--out", f"{work}/plan", "--quiet", *options]
         )
+        _, status, used = os.wait4(done.pid, 0)
         walls.append(time.perf_counter() - start)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpus.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        if done.returncode not in (0, 2):
-            sys.exit(f"hepatica ended with {done.returncode}")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return sorted(walls)[RUNS // 2], sorted(cpus)[RUNS // 2], peak
+        cpus.append(used.ru_utime + used.ru_stime)
+        if os.waitstatus_to_exitcode(status) not in (0, 2):
+            sys.exit("hepatica did not plan")
+    return statistics.median(walls), statistics.median(cpus), used.ru_maxrss / 1024
 
 
-def main(work):
-    steps = python_steps(work)
-    ours = {
-        "hepatica plan": hepatica(work),
-        "hepatica plan --engine kernel": hepatica(work, "--engine", "kernel"),
-        "hepatica plan --engine kernel --grid ct": hepatica(work, "--engine", "kernel", "--grid", "ct"),
-    }
-    print(f"load average {os.getloadavg()[0]:.1f}\n")
-    print("| what | wall s | CPU s | peak MiB |\n|---|---|---|---|")
-    for name, (wall, cpu, peak) in ours.items():
-        print(f"| {name} | {wall:.2f} | {cpu:.2f} | {peak:.0f} |")
-    reference = ours["hepatica plan --engine kernel"]
-    for name, parts in STACKS.items():
-        missing = [p for p in parts if "median_s" not in steps.get(p, {})]
-        if missing:
-            print(f"| {name} | not measured: {', '.join(missing)} | | |")
-            continue
-        wall = sum(steps[p]["median_s"] for p in parts)
-        cpu = sum(steps[p]["cpu_s_per_run"] for p in parts)
-        peak = max(steps[p]["peak_rss_mib"] for p in parts)
-        print(f"| {name} | {wall:.1f} ({wall / reference[0]:.1f} x) | {cpu:.1f} ({cpu / reference[1]:.1f} x) | {peak:.0f} |")
-    print("\nSteps in Python (median wall s): " + ", ".join(f"{n} {s['median_s']:.2f}" for n, s in steps.items() if "median_s" in s))
+def main(work, peers, hepatica):
+    loads, rows, ratios = [], {}, {}
+    for n in range(ROUNDS):
+        loads.append(os.getloadavg()[0])
+        plans = {name: ours(work, hepatica, options) for name, options in OURS.items()}
+        steps = python_steps(work, peers)
+        for name, row in plans.items():
+            rows.setdefault(name, []).append(row)
+        for name, parts in STACKS.items():
+            missing = [p for p in parts if "median_s" not in steps.get(p, {})]
+            if missing:
+                sys.exit(f"not measured: {', '.join(missing)}")
+            row = (
+                sum(steps[p]["median_s"] for p in parts),
+                sum(steps[p]["cpu_s_per_run"] for p in parts),
+                max(steps[p]["peak_rss_mib"] for p in parts),
+            )
+            rows.setdefault(name, []).append(row)
+            for plan, own in plans.items():
+                ratios.setdefault((plan, name), []).append((row[0] / own[0], row[1] / own[1]))
+        print(f"round {n + 1} of {ROUNDS}: load {loads[-1]:.1f}", file=sys.stderr)
+    median = lambda list: [statistics.median(column) for column in zip(*list)]
+    print(f"load average {min(loads):.1f} to {max(loads):.1f}, {os.cpu_count()} cores, {ROUNDS} rounds\n")
+    print("| what | wall s | CPU s | peak MiB |" + "".join(f" {s.split(' (')[0]}: wall, CPU |" for s in STACKS))
+    print("|---|---|---|---|---|---|")
+    for name, list in rows.items():
+        wall, cpu, peak = median(list)
+        beside = [median(ratios[name, s]) for s in STACKS] if name in OURS else []
+        cells = "".join(f" {w:.1f} x, {c:.1f} x |" for w, c in beside) or " | |"
+        print(f"| {name} | {wall:.2f} | {cpu:.2f} | {peak:.0f} |{cells}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
