@@ -107,7 +107,7 @@ impl Header {
 /// The pixels of a slice.
 enum Pixels {
     /// Known to be in the file, as plain words.
-    Plain(Object, Format),
+    Plain(Box<Object>, Format),
     /// In HU.
     Read(Vec<i16>),
 }
@@ -117,7 +117,7 @@ impl Pixels {
         let size = [columns, rows, 1];
         let format = Format::of(&header, size)?;
         if header.plain_length().is_some_and(|length| format.is_in_words(length)) {
-            return Ok(Self::Plain(header, format));
+            return Ok(Self::Plain(Box::new(header), format));
         }
         let o = Object::open(header.path())?;
         let mut hu = vec![0; columns * rows];
