@@ -12,6 +12,8 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 const SCHEMA: u32 = 1;
+/// Said of a value that is missing.
+const NOT_KNOWN: &str = ": not known";
 
 /// Gates that come with the program: name and text.
 const SHIPPED: [(&str, &str); 1] =
@@ -511,10 +513,16 @@ impl GateRule {
         let criteria: Vec<_> =
             self.applicable(evidence.device()).map(|c| c.explain(&self.id, evidence)).collect();
         let status = criteria.iter().map(|c| c.status).max().unwrap_or(Status::Pass);
+        // What is known comes first; what is not known is a list of names.
         let of = |status| {
-            let names: Vec<_> =
-                criteria.iter().filter(|c| c.status == status).map(|c| c.reason.as_str()).collect();
-            names.join("; ")
+            let all = || criteria.iter().filter(|c| c.status == status).map(|c| c.reason.as_str());
+            let unknown: Vec<_> = all().filter_map(|r| r.strip_suffix(NOT_KNOWN)).collect();
+            let mut said: Vec<_> =
+                all().filter(|r| !r.ends_with(NOT_KNOWN)).map(str::to_owned).collect();
+            if !unknown.is_empty() {
+                said.push(format!("not known: {}", unknown.join(", ")));
+            }
+            said.join("; ")
         };
         let reason = match status {
             Status::Pass => format!("all {} criteria are met", criteria.len()),
@@ -638,7 +646,7 @@ impl CriterionRule {
             (Found::Missing, _) if self.missing == Missing::Pass => {
                 format!("{name}: none recorded")
             }
-            (Found::Missing, _) => format!("{name}: not known{because}"),
+            (Found::Missing, _) => format!("{name}{NOT_KNOWN}{because}"),
             (Found::Stale { on }, _) => {
                 let days = self.within_days.unwrap_or(0);
                 format!("{name}: the value of {on} is older than {days} days{because}")
@@ -673,7 +681,7 @@ impl CriterionRule {
     }
 
     fn needs(&self, a: &Answer<'_>, evidence: &impl Evidence) -> Option<String> {
-        if a.status == Status::Pass {
+        if a.status.passes() {
             return None;
         }
         let by = evidence.needed(self).map_or(String::new(), |(from, by)| match from {

@@ -23,6 +23,8 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Days of one record of doses that are looked at.
+const MAX_RECORD_DAYS: i64 = 366;
 /// Days after its window within which what should be done as soon as possible still counts.
 const LATE_DAYS: i64 = 28;
 
@@ -762,8 +764,12 @@ impl<'a, 'e> Asking<'a, 'e> {
         for (drug, state) in self.protocol.drug.iter().zip(&self.state.drugs) {
             let taken = self.course.doses.iter().filter(|r| r.taken && r.drug == drug.id);
             for r in taken.filter(|r| r.from <= self.today()) {
-                if state.hold(r.from).is_some() || state.below_start(r.from).is_none() {
-                    all.push(format!("{} was taken on {} although it is held", drug.name, r.from));
+                let days = days_between(r.from, r.to.min(self.today())).min(MAX_RECORD_DAYS);
+                let mut each = (0..=days).map(|n| plus(r.from, n));
+                let held = |d: &Date| state.hold(*d).is_some() || state.below_start(*d).is_none();
+                if let Some(day) = each.find(held) {
+                    let name = &drug.name;
+                    all.push(format!("{name} was taken on {day} although it was held or stopped"));
                 }
             }
         }

@@ -72,7 +72,10 @@ fn without_counts_the_cycle_is_held_and_nothing_is_lowered() {
     let agenda = c.agenda("2027-01-04");
     let second = obligation(&agenda, "c2");
     assert_eq!(second.status, Status::Held);
-    assert!(second.because.iter().any(|b| b.contains("platelets: not known")), "{second:?}");
+    assert!(
+        second.because.iter().any(|b| b.contains("not known: neutrophils, platelets")),
+        "{second:?}"
+    );
     assert_eq!(dose(&agenda, "capecitabine").level, "0");
 }
 
@@ -365,7 +368,7 @@ fn eligibility_names_what_is_missing() {
     assert_eq!(alt.truth, Truth::CannotTell);
     let needs = alt.needs.clone().expect("something");
     assert_eq!(needs, "ALT over its upper limit of normal: a value from 2026-11-04 to 2026-12-02");
-    assert!(eligibility.reason.contains("consent given: not known"), "{}", eligibility.reason);
+    assert!(eligibility.reason.contains("not known: consent given"), "{}", eligibility.reason);
 }
 
 // ---- the end -------------------------------------------------------------------------------------

@@ -107,7 +107,10 @@ impl<'a> Asking<'a, '_> {
             return answer;
         };
         let level = usize::try_from(variant.start_level as i64 + i64::from(below));
-        let Some(level) = level.ok().filter(|n| *n < variant.levels()) else { return answer };
+        let Some(level) = level.ok().filter(|n| *n < variant.levels()) else {
+            answer.needs.push(format!("a decision: {} has no level {}", drug.name, answer.level));
+            return answer;
+        };
         self.reckon(drug, variant, level, day, &mut answer);
         answer
     }
