@@ -4,17 +4,19 @@ use hepatica_planning::views::DvhCurve;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// Colours that the colour-blind tell apart (Okabe and Ito), and dashes for grey print.
-const STYLES: [(&str, &str); 8] = [
-    ("#d55e00", ""),
-    ("#0072b2", ""),
-    ("#009e73", ""),
-    ("#cc79a7", ""),
-    ("#e69f00", "7 3"),
-    ("#56b4e9", "7 3"),
-    ("#000000", "2 3"),
-    ("#7a7a7a", "7 3"),
+/// Colours that the colour-blind tell apart (Okabe and Ito), each with the dashes it begins with.
+const COLOURS: [(&str, usize); 8] = [
+    ("#d55e00", 0),
+    ("#0072b2", 0),
+    ("#009e73", 0),
+    ("#cc79a7", 0),
+    ("#e69f00", 1),
+    ("#56b4e9", 1),
+    ("#000000", 2),
+    ("#7a7a7a", 1),
 ];
+/// Dashes, for grey print and for the ninth curve on: lengths of line and gap.
+const DASHES: [&[u8]; 4] = [&[], &[7, 3], &[2, 3], &[9, 3, 2, 3]];
 
 const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 250.0;
@@ -27,8 +29,10 @@ fn drawn(curves: &[DvhCurve]) -> Vec<&DvhCurve> {
     curves.iter().filter(|c| c.session.is_some() && wanted.contains(&c.role.as_str())).collect()
 }
 
-fn style(n: usize) -> (&'static str, &'static str) {
-    STYLES[n % STYLES.len()]
+/// No two of 32 curves are alike.
+fn style(n: usize) -> (&'static str, &'static [u8]) {
+    let (colour, dashes) = COLOURS[n % COLOURS.len()];
+    (colour, DASHES[(dashes + n / COLOURS.len()) % DASHES.len()])
 }
 
 /// Names and styles of the curves that are drawn, for a legend.
@@ -38,12 +42,12 @@ pub fn legend(curves: &[DvhCurve]) -> Vec<Value> {
         .iter()
         .enumerate()
         .map(|(n, c)| {
-            let (colour, dash) = style(n);
+            let (colour, dashes) = style(n);
             json!({
                 "name": c.name,
                 "session": c.session,
                 "colour": colour,
-                "dashed": !dash.is_empty(),
+                "dashes": dashes,
                 "heavy": c.role != "tumour",
             })
         })
@@ -102,7 +106,8 @@ pub fn svg(curves: &[DvhCurve]) -> String {
         (above + HEIGHT - below) / 2.0
     );
     for (n, c) in curves.iter().enumerate() {
-        let (colour, dash) = style(n);
+        let (colour, dashes) = style(n);
+        let dashes: Vec<String> = dashes.iter().map(u8::to_string).collect();
         let points: Vec<String> = c
             .points
             .iter()
@@ -112,8 +117,9 @@ pub fn svg(curves: &[DvhCurve]) -> String {
         let width = if c.role == "tumour" { 1.5 } else { 2.6 };
         let _ = write!(
             s,
-            r#"<polyline points="{}" fill="none" stroke="{colour}" stroke-width="{width}" stroke-dasharray="{dash}"/>"#,
-            points.join(" ")
+            r#"<polyline points="{}" fill="none" stroke="{colour}" stroke-width="{width}" stroke-dasharray="{}"/>"#,
+            points.join(" "),
+            dashes.join(" ")
         );
     }
     s + "</svg>"
@@ -158,6 +164,12 @@ mod tests {
             role: "tumour".to_owned(),
             points: vec![[0.0, 1.0], [50.0, 0.5], [100.0, 0.0]],
         }
+    }
+
+    #[test]
+    fn no_two_curves_look_alike() {
+        let styles: std::collections::BTreeSet<_> = (0..32).map(style).collect();
+        assert_eq!(styles.len(), 32);
     }
 
     #[test]

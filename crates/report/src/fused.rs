@@ -74,17 +74,20 @@ fn colour(part: f64) -> [f64; 3] {
 /// When the picture cannot be encoded.
 pub fn png(view: &FusedView, top: f64) -> Result<Vec<u8>, String> {
     let mut canvas = Canvas::new(view.columns * ZOOM, view.rows * ZOOM);
-    let columns: Vec<_> = (0..canvas.width).map(|x| Between::of(x, view.columns)).collect();
+    let (hu, dose) = (widened(&view.hu, view.columns), widened(&view.dose_gy, view.columns));
     let [low, high] = WINDOW_HU;
     for y in 0..canvas.height {
         let row = Between::of(y, view.rows);
-        for (x, column) in columns.iter().enumerate() {
-            let hu = sample(&view.hu, view.columns, column, &row);
-            let grey = 255.0 * ((hu - low) / (high - low)).clamp(0.0, 1.0);
-            let part = sample(&view.dose_gy, view.columns, column, &row) / top;
+        for x in 0..canvas.width {
+            let down = |rows: &[f64]| row.of_two(|n| rows[n * canvas.width + x]);
+            let grey = 255.0 * ((down(&hu) - low) / (high - low)).clamp(0.0, 1.0);
+            let part = down(&dose) / top;
             let cover = COVER * ((part - FAINT) / 0.15).clamp(0.0, 1.0);
-            let over = colour(part);
-            let pixel = over.map(|c| grey * (1.0 - cover) + c * cover);
+            let pixel = if cover > 0.0 {
+                colour(part).map(|c| grey * (1.0 - cover) + c * cover)
+            } else {
+                [grey; 3]
+            };
             canvas.set(x, y, pixel);
         }
     }
@@ -121,15 +124,18 @@ impl Between {
         let low = (at as usize).min(count.saturating_sub(2));
         Self { low, high: (low + 1).min(count - 1), part: at - low as f64 }
     }
+
+    fn of_two(&self, value: impl Fn(usize) -> f64) -> f64 {
+        value(self.low) * (1.0 - self.part) + value(self.high) * self.part
+    }
 }
 
-/// Bilinear value of a view's pixels.
-fn sample<T: Copy + Into<f64>>(values: &[T], width: usize, x: &Between, y: &Between) -> f64 {
-    let along = |row: usize| {
-        let row = &values[row * width..][..width];
-        row[x.low].into() * (1.0 - x.part) + row[x.high].into() * x.part
-    };
-    along(y.low) * (1.0 - y.part) + along(y.high) * y.part
+/// The rows of a view with as many pixels as the picture's: half of a bilinear interpolation, the
+/// half that is the same for all rows of the picture between two of the view.
+fn widened<T: Copy + Into<f64>>(values: &[T], columns: usize) -> Vec<f64> {
+    let between: Vec<_> = (0..columns * ZOOM).map(|x| Between::of(x, columns)).collect();
+    let wide = |row: &[T]| between.iter().map(|b| b.of_two(|n| row[n].into())).collect::<Vec<_>>();
+    values.chunks(columns.max(1)).flat_map(wide).collect()
 }
 
 struct Canvas {
@@ -155,7 +161,7 @@ impl Canvas {
     fn line(&mut self, points: &[[f32; 2]], width: f64, rgb: [f64; 3], opacity: f64) {
         let to = |p: &[f32; 2]| p.map(|x| (f64::from(x) + 0.5) * ZOOM as f64 - 0.5);
         // Each pixel is covered once by a line, by its nearest segment.
-        let mut covers: std::collections::BTreeMap<(usize, usize), f64> = Default::default();
+        let mut covers: Vec<([usize; 2], f64)> = Vec::new();
         let next = points.iter().cycle().skip(1);
         for (a, b) in points.iter().zip(next) {
             let ([ax, ay], [bx, by]) = (to(a), to(b));
@@ -178,13 +184,14 @@ impl Canvas {
                     let distance = (ex * ex + ey * ey).sqrt();
                     let cover = (width / 2.0 + 0.5 - distance).clamp(0.0, 1.0);
                     if cover > 0.0 {
-                        let most = covers.entry((x, y)).or_insert(0.0);
-                        *most = most.max(cover);
+                        covers.push(([y, x], cover));
                     }
                 }
             }
         }
-        for ((x, y), cover) in covers {
+        covers.sort_unstable_by(|(a, c), (b, d)| a.cmp(b).then(d.total_cmp(c)));
+        covers.dedup_by_key(|(place, _)| *place);
+        for ([y, x], cover) in covers {
             let at = 3 * (y * self.width + x);
             let a = cover * opacity;
             let old: [f64; 3] = std::array::from_fn(|c| f64::from(self.pixels[at + c]));
