@@ -3,7 +3,8 @@
 beside_peers.py WORK PEERS HEPATICA   (WORK as bench/beside-peers leaves it)
 
 Both are run in every round, close in time, so that what else the machine does meets both; ratios are
-taken in each round, and their medians are printed.
+taken in each round, and their medians are printed. The least disturbed of all runs is printed too: of
+ours the quickest, of Python the sum of each step's quickest.
 """
 
 import json
@@ -56,7 +57,8 @@ def python_steps(work, peers):
 
 
 def ours(work, hepatica, options):
-    """Medians of wall and CPU seconds of whole runs, DICOM to PDF, and the peak of memory in MiB."""
+    """Medians of wall and CPU seconds of whole runs, DICOM to PDF, the peak of memory in MiB, and the
+    quickest wall seconds."""
     walls, cpus = [], []
     for _ in range(RUNS):
         start = time.perf_counter()
@@ -68,17 +70,21 @@ def ours(work, hepatica, options):
         cpus.append(used.ru_utime + used.ru_stime)
         if os.waitstatus_to_exitcode(status) not in (0, 2):
             sys.exit("hepatica did not plan")
-    return statistics.median(walls), statistics.median(cpus), used.ru_maxrss / 1024
+    return statistics.median(walls), statistics.median(cpus), used.ru_maxrss / 1024, min(walls)
 
 
 def main(work, peers, hepatica):
-    loads, rows, ratios = [], {}, {}
+    loads, rows, ratios, quickest = [], {}, {}, {}
     for n in range(ROUNDS):
         loads.append(os.getloadavg()[0])
         plans = {name: ours(work, hepatica, options) for name, options in OURS.items()}
         steps = python_steps(work, peers)
         for name, row in plans.items():
-            rows.setdefault(name, []).append(row)
+            rows.setdefault(name, []).append(row[:3])
+            quickest[name] = min(quickest.get(name, row[3]), row[3])
+        for name, step in steps.items():
+            if "median_s" in step:
+                quickest[name] = min(quickest.get(name, step["median_s"]), step["median_s"])
         for name, parts in STACKS.items():
             missing = [p for p in parts if "median_s" not in steps.get(p, {})]
             if missing:
@@ -101,6 +107,11 @@ def main(work, peers, hepatica):
         beside = [median(ratios[name, s]) for s in STACKS] if name in OURS else []
         cells = "".join(f" {w:.1f} x, {c:.1f} x |" for w, c in beside) or " | |"
         print(f"| {name} | {wall:.2f} | {cpu:.2f} | {peak:.0f} |{cells}")
+    print("\nLeast disturbed (wall s):")
+    for stack, parts in STACKS.items():
+        python = sum(quickest[p] for p in parts)
+        for name in OURS:
+            print(f"{name}: {quickest[name]:.2f}; {stack}: {python:.1f}, {python / quickest[name]:.1f} x")
 
 
 if __name__ == "__main__":

@@ -135,6 +135,53 @@ fn a_plan_is_written_whole_and_follows_its_schema() {
     }
 }
 
+/// What the file holds now beside what it is known to hold. With HEPATICA_BLESS set the known file is
+/// written anew: look at the difference before you commit it.
+fn golden(name: &str, now: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("HEPATICA_BLESS").is_some() {
+        fs::write(&path, now).expect("written");
+    }
+    fs::read_to_string(path).expect("a known file")
+}
+
+#[test]
+fn calendar_and_curves_of_the_phantom_are_those_known() {
+    let home = tempfile::tempdir().expect("a folder");
+    let out = home.path().join("out");
+    let case = phantom().join("case");
+    hepatica().arg("plan").arg(&case).arg("--out").arg(&out).arg("--quiet").assert().success();
+
+    let calendar = fs::read_to_string(out.join("calendar.ics")).expect("a calendar");
+    assert!(calendar.split_inclusive('\n').all(|line| line.ends_with("\r\n")), "RFC 5545, 3.1");
+    let calendar = calendar.replace("\r\n", "\n");
+    assert_eq!(calendar, golden("calendar.ics", &calendar));
+
+    // A point in twenty-five of each curve; what has four decimals may differ in the last by the
+    // machine's functions.
+    let table = fs::read_to_string(out.join("dvh.csv")).expect("a table");
+    let (head, rows) = table.split_once('\n').expect("a heading");
+    let thinned: String = rows.split_inclusive('\n').step_by(25).collect();
+    let now = format!("{head}\n{thinned}");
+    let known = golden("dvh.csv", &now);
+    assert_eq!(now.lines().count(), known.lines().count());
+    for (now, known) in now.lines().zip(known.lines()) {
+        let ([n, d, v], [kn, kd, kv]) = (cells(now), cells(known));
+        let near = |a: &str, b: &str, off: f64| match (a.parse::<f64>(), b.parse::<f64>()) {
+            (Ok(a), Ok(b)) => (a - b).abs() <= off * b.abs().max(1.0),
+            _ => a == b,
+        };
+        assert!(n == kn && near(d, kd, 2e-4) && near(v, kv, 1e-4), "{now}, known {known}");
+    }
+}
+
+/// Of a row: what names it, dose, volume.
+fn cells(row: &str) -> [&str; 3] {
+    let mut cells = row.rsplitn(3, ',');
+    let (volume, dose) = (cells.next().expect("a volume"), cells.next().expect("a dose"));
+    [cells.next().expect("a name"), dose, volume]
+}
+
 #[test]
 fn what_is_true_of_the_phantom_is_recovered() {
     let (_, plan) = plan_json(&phantom().join("case"), &["--model", "mird"]);
