@@ -343,7 +343,7 @@ fn inspect_says_what_a_folder_holds() {
 
 #[test]
 fn help_has_examples_and_completions_complete() {
-    for command in ["plan", "inspect", "phantom", "demo", "completions"] {
+    for command in ["plan", "inspect", "phantom", "demo", "course", "protocol", "completions"] {
         let run = hepatica().args([command, "--help"]).output().expect("runs");
         assert!(
             run.status.success() && String::from_utf8_lossy(&run.stdout).contains("Examples:"),

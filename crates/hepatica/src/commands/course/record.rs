@@ -219,7 +219,7 @@ struct CorrectionArgs {
     /// The event that was wrong (`hepatica course history`)
     event: String,
     /// It never was
-    #[arg(long, conflicts_with = "fact")]
+    #[arg(long)]
     never: bool,
     #[command(flatten)]
     common: Common,
@@ -289,6 +289,9 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
     };
     let by = common.by.clone().or_else(|| inner.by.clone()).or_else(user);
     let by = by.ok_or_else(|| usage("who records this is not known: say it with --by"))?;
+    // What is told ahead is shown as of its day.
+    let opened = Opened { today: opened.today.max(on), ..opened };
+    let course = opened.course()?;
     let before = opened.seen(0)?.agenda;
     let mut log = opened.log.clone();
     let mut recorded = Vec::new();
@@ -442,7 +445,10 @@ impl Desk<'_> {
         why: Option<&str>,
     ) -> Result<Fact, CommandError> {
         let fact = match (&args.fact, args.never) {
-            (Some(fact), _) => {
+            (Some(_), true) => {
+                return Err(usage("either what is true instead, or --never: not both"));
+            }
+            (Some(fact), false) => {
                 let mut facts = self.facts(fact, on, confirm, why)?;
                 if facts.len() != 1 {
                     return Err(usage("a correction says one thing: give one value of its kind"));
