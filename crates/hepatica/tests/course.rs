@@ -372,3 +372,71 @@ fn first_days_are_proposed_with_reasons() {
     let monday = all.as_array().expect("a list").iter().find(|p| p["c1d1"] == "2026-12-07");
     assert_eq!(monday.expect("looked at")["possible"], false);
 }
+
+#[test]
+fn plan_and_course_meet() {
+    let home = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| home.path().join(name).to_string_lossy().into_owned();
+    let (case, out, file) = (at("case"), at("out"), at("P.course"));
+    hepatica().args(["phantom", &case, "--size", "small", "--quiet"]).assert().success();
+    course(&[
+        "new",
+        "--protocol",
+        "captemy90",
+        "--variant",
+        "g3-2024",
+        "--patient",
+        "PHANTOM",
+        "--c1d1",
+        "2026-12-02",
+        "--out",
+        &file,
+        "--quiet",
+    ]);
+    // Cycle 1 began a week late, and platelets were low when last looked at.
+    let record = |args: &[&str]| course(&[&["record", &file][..], args, &["--quiet"]].concat());
+    record(&["doses", "--date", "2026-12-09", "--until", "2026-12-22", "capecitabine=taken"]);
+    record(&["labs", "--date", "2026-12-20", "platelets=80", "bilirubin=0.6"]);
+    let run = |more: &[&str]| {
+        let args =
+            [&["plan", &case, "--out", &out, "--course", &file, "--quiet"][..], more].concat();
+        hepatica().args(args).output().expect("runs")
+    };
+    assert_eq!(run(&[]).status.code(), Some(2), "platelets hold the gate");
+    let text = fs::read_to_string(home.path().join("out/plan.json")).expect("a plan");
+    let plan: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(plan["sessions"][0]["date"], "2027-01-12");
+    assert_eq!(
+        (&plan["gates"][0]["id"], &plan["gates"][0]["status"]),
+        (&"simulation-safe".into(), &"hold".into())
+    );
+    assert!(plan["inputs"].as_array().expect("inputs").iter().any(|i| i["role"] == "course"));
+    // And back: the plan's measures pass through the protocol's gate, with their intervals.
+    record(&["simulation", &out, "--date", "2026-12-21"]);
+    record(&["labs", "--date", "2026-12-22", "platelets=140"]);
+    let agenda = status(&file, "2026-12-23");
+    let safe = gate(&agenda, "simulation-safe");
+    let shunt =
+        safe["criteria"].as_array().expect("criteria").iter().find(|c| c["id"] == "lung_shunt");
+    let shunt = shunt.expect("the lung shunt");
+    assert!((shunt["value"].as_f64().expect("percent") - 6.0).abs() < 1.0, "{shunt}");
+    assert!(shunt["interval"].is_array(), "{shunt}");
+    // Dates are the course's: they cannot be said twice; and a plan is of one patient.
+    let error = String::from_utf8(run(&["--c1d1", "2026-12-02"]).stderr).expect("UTF-8");
+    assert!(error.contains("the course says so"), "{error}");
+    let other = at("Q.course");
+    course(&[
+        "new",
+        "--protocol",
+        "captemy90",
+        "--patient",
+        "Q",
+        "--c1d1",
+        "2026-12-02",
+        "--out",
+        &other,
+        "--quiet",
+    ]);
+    let error = refused(&["record", &other, "simulation", &out, "--date", "2026-12-21"]);
+    assert!(error.contains("a plan of patient PHANTOM, but this is the course of Q"), "{error}");
+}
