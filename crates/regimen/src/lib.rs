@@ -8,7 +8,7 @@
 //! | [`event`], [`log`] | what can be recorded of a course, and the file it is kept in |
 //! | [`course`] | the fold: what the events say, in any order of arrival |
 //! | [`state`] | where a course stands: cycles, doses, procedures |
-//! | [`next`] | what is due, allowed, held, and why |
+//! | [`mod@next`] | what is due, allowed, held, and why |
 //! | [`gate`], [`evidence`] | criteria held against what is known on a day |
 //! | [`measure`] | what can be measured on a patient: names, units, what is possible |
 //! | [`ctcae`] | grades of laboratory values, and the toxicities that a person grades |

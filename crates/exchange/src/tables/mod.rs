@@ -5,7 +5,7 @@
 //! | [`sdtm`] | DM, EX, PR, AE, LB, VS, TU, TR, RS: what was observed |
 //! | [`adam`] | ADSL, ADTTE, ADRS, ADTR, ADAE, ADLB: what is analysed |
 //! | [`csv`] | a table as CSV |
-//! | [`parquet`] | a table as Parquet, with the feature `parquet` |
+//! | `parquet` | a table as Parquet, with the feature `parquet` |
 //! | [`xpt`] | a table as a SAS transport file, version 5 |
 //!
 //! *Like*, because controlled terms that a course does not record (race, country, MedDRA codes) are

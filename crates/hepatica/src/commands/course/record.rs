@@ -81,7 +81,7 @@ struct Common {
 enum FactArgs {
     /// What is known of the patient on entry: birth=, variant=, sex=, height=, weight=, consent=, ...
     Enrolment(Values),
-    /// Values measured: MEASURE=VALUE[UNIT] (`hepatica protocol measures` lists them)
+    /// Values measured: MEASURE=VALUE with or without its unit (`hepatica protocol measures` lists them)
     Labs(Values),
     /// The laboratory's limits of normal: MEASURE=LOW-HIGH, LOW- or -HIGH
     Normal(Values),

@@ -13,7 +13,7 @@ Examples:
 
 A node is measured by its short axis. `ne`: not evaluable. What begins with `node` is a node.")]
 pub struct Args {
-    /// SITE/LESION=MM[:VIABLE_MM] or =ne, non-target/SITE=cr|non-cr|pd|ne, new/SITE=yes, or `nothing`
+    /// SITE/LESION=MM or =MM:VIABLE_MM or =ne, non-target/SITE=cr|non-cr|pd|ne, new/SITE=yes, or `nothing`
     #[arg(required = true, value_name = "WHAT=HOW")]
     values: Vec<String>,
     #[command(flatten)]
