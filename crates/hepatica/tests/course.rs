@@ -101,7 +101,7 @@ fn the_four_commands_of_a_coordinator() {
         "--patient",
         "P001",
         "--c1d1",
-        "2026-12-02",
+        "2024-12-04",
         "--out",
         &file,
     ]);
@@ -111,23 +111,32 @@ fn the_four_commands_of_a_coordinator() {
         &file,
         "labs",
         "--date",
-        "2027-01-04",
+        "2025-01-06",
         "platelets=92",
         "anc=1.8",
         "bilirubin=0.9",
     ]);
     assert!(recorded.contains("Platelets 92 10^9/L: grade 1 (CTCAE v5)"), "{recorded}");
-    let said = course(&["status", &file, "--on", "2027-01-05"]);
+    let said = course(&["status", &file, "--on", "2025-01-07"]);
     assert!(
-        said.contains("platelets 92 10^9/L on 2027-01-04 (limit >= 100 10^9/L), not met"),
+        said.contains("platelets 92 10^9/L on 2025-01-06 (limit >= 100 10^9/L), not met"),
         "{said}"
     );
     assert!(said.contains("Research use only"), "{said}");
-    course(&["calendar", &file, "--pdf", "--ics", "--on", "2027-01-05"]);
+    course(&["calendar", &file, "--pdf", "--ics", "--on", "2025-01-07"]);
     let pdf = fs::read(home.path().join("P001.pdf")).expect("a PDF");
     assert!(pdf.starts_with(b"%PDF"));
     let ics = fs::read_to_string(home.path().join("P001.ics")).expect("a calendar");
     assert!(ics.starts_with("BEGIN:VCALENDAR") && !ics.contains("P001"), "no patient in it");
+}
+
+#[test]
+fn before_the_first_day_a_course_may_be_rehearsed() {
+    let home = Home::begun("2999-01-02");
+    let said = home.record(&["labs", "--date", "2999-02-04", "platelets=92", "anc=1.8"]);
+    assert!(said.contains("is still to come: kept as a rehearsal"), "{said}");
+    let shown = course(&["status", &home.file(), "--on", "2999-02-05"]);
+    assert!(shown.contains("this is a rehearsal, treat nobody by it"), "{shown}");
 }
 
 #[test]
@@ -388,15 +397,15 @@ fn plan_and_course_meet() {
         "--patient",
         "PHANTOM",
         "--c1d1",
-        "2026-12-02",
+        "2025-12-03",
         "--out",
         &file,
         "--quiet",
     ]);
     // Cycle 1 began a week late, and platelets were low when last looked at.
     let record = |args: &[&str]| course(&[&["record", &file][..], args, &["--quiet"]].concat());
-    record(&["doses", "--date", "2026-12-09", "--until", "2026-12-22", "capecitabine=taken"]);
-    record(&["labs", "--date", "2026-12-20", "platelets=80", "bilirubin=0.6"]);
+    record(&["doses", "--date", "2025-12-10", "--until", "2025-12-23", "capecitabine=taken"]);
+    record(&["labs", "--date", "2025-12-21", "platelets=80", "bilirubin=0.6"]);
     let run = |more: &[&str]| {
         let args =
             [&["plan", &case, "--out", &out, "--course", &file, "--quiet"][..], more].concat();
@@ -405,16 +414,16 @@ fn plan_and_course_meet() {
     assert_eq!(run(&[]).status.code(), Some(2), "platelets hold the gate");
     let text = fs::read_to_string(home.path().join("out/plan.json")).expect("a plan");
     let plan: Value = serde_json::from_str(&text).expect("JSON");
-    assert_eq!(plan["sessions"][0]["date"], "2027-01-12");
+    assert_eq!(plan["sessions"][0]["date"], "2026-01-13");
     assert_eq!(
         (&plan["gates"][0]["id"], &plan["gates"][0]["status"]),
         (&"simulation-safe".into(), &"hold".into())
     );
     assert!(plan["inputs"].as_array().expect("inputs").iter().any(|i| i["role"] == "course"));
     // And back: the plan's measures pass through the protocol's gate, with their intervals.
-    record(&["simulation", &out, "--date", "2026-12-21"]);
-    record(&["labs", "--date", "2026-12-22", "platelets=140"]);
-    let agenda = status(&file, "2026-12-23");
+    record(&["simulation", &out, "--date", "2025-12-22"]);
+    record(&["labs", "--date", "2025-12-23", "platelets=140"]);
+    let agenda = status(&file, "2025-12-24");
     let safe = gate(&agenda, "simulation-safe");
     let shunt =
         safe["criteria"].as_array().expect("criteria").iter().find(|c| c["id"] == "lung_shunt");
@@ -422,7 +431,7 @@ fn plan_and_course_meet() {
     assert!((shunt["value"].as_f64().expect("percent") - 6.0).abs() < 1.0, "{shunt}");
     assert!(shunt["interval"].is_array(), "{shunt}");
     // Dates are the course's: they cannot be said twice; and a plan is of one patient.
-    let error = String::from_utf8(run(&["--c1d1", "2026-12-02"]).stderr).expect("UTF-8");
+    let error = String::from_utf8(run(&["--c1d1", "2025-12-03"]).stderr).expect("UTF-8");
     assert!(error.contains("the course says so"), "{error}");
     let other = at("Q.course");
     course(&[
@@ -432,11 +441,11 @@ fn plan_and_course_meet() {
         "--patient",
         "Q",
         "--c1d1",
-        "2026-12-02",
+        "2025-12-03",
         "--out",
         &other,
         "--quiet",
     ]);
-    let error = refused(&["record", &other, "simulation", &out, "--date", "2026-12-21"]);
+    let error = refused(&["record", &other, "simulation", &out, "--date", "2025-12-22"]);
     assert!(error.contains("a plan of patient PHANTOM, but this is the course of Q"), "{error}");
 }
