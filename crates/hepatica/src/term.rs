@@ -60,6 +60,14 @@ pub fn table(rows: &[Vec<String>]) -> Vec<String> {
         .collect()
 }
 
+/// Prints a table whose first row is its head.
+pub fn print_table(rows: &[Vec<String>]) {
+    for (n, line) in table(rows).into_iter().enumerate() {
+        let head = if n == 0 { HEAD } else { Style::new() };
+        anstream::println!("{head}{line}{RESET}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -338,7 +338,8 @@ pub fn summarise(plan: &Plan) {
             order,
         ]);
     }
-    print_table(&rows);
+    term::print_table(&rows);
+    anstream::println!();
     let mut rows = vec![
         ["session", "compartment", "mL", "mean Gy", "95 % interval", "D70", "BED"]
             .map(str::to_owned)
@@ -358,7 +359,8 @@ pub fn summarise(plan: &Plan) {
             ]);
         }
     }
-    print_table(&rows);
+    term::print_table(&rows);
+    anstream::println!();
     for gate in &plan.gates {
         for c in gate.criteria.iter().filter(|c| c.status != Status::Pass) {
             let colour = term::of(c.status);
@@ -369,17 +371,6 @@ pub fn summarise(plan: &Plan) {
         anstream::println!("{}note{}  {warning}", term::DIM, term::RESET);
     }
     anstream::println!("{}{}{}", term::DIM, plan.notice, term::RESET);
-}
-
-fn print_table(rows: &[Vec<String>]) {
-    for (n, line) in term::table(rows).into_iter().enumerate() {
-        if n == 0 {
-            anstream::println!("{}{line}{}", term::HEAD, term::RESET);
-        } else {
-            anstream::println!("{line}");
-        }
-    }
-    anstream::println!();
 }
 
 /// `2027-01-03T12:00` of an RFC 3339 instant.

@@ -107,13 +107,6 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
     }
 }
 
-fn print_table(rows: &[Vec<String>]) {
-    for (n, line) in term::table(rows).into_iter().enumerate() {
-        let head = if n == 0 { term::HEAD } else { anstyle::Style::new() };
-        anstream::println!("{head}{line}{}", term::RESET);
-    }
-}
-
 fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()
 }
@@ -138,7 +131,7 @@ fn list(as_json: bool) -> Result<bool, CommandError> {
     if as_json {
         println!("{}", serde_json::to_string_pretty(&all)?);
     } else {
-        print_table(&rows);
+        term::print_table(&rows);
     }
     Ok(true)
 }
@@ -354,7 +347,7 @@ fn measures(as_json: bool) -> Result<bool, CommandError> {
     if as_json {
         println!("{}", serde_json::to_string_pretty(&all)?);
     } else {
-        print_table(&rows);
+        term::print_table(&rows);
     }
     Ok(true)
 }

@@ -99,8 +99,5 @@ fn list(seen: &Seen<'_>, all: bool) {
             o.because.first().cloned().unwrap_or_default(),
         ]);
     }
-    for (n, line) in term::table(&rows).into_iter().enumerate() {
-        let head = if n == 0 { term::HEAD } else { anstyle::Style::new() };
-        anstream::println!("{head}{line}{}", term::RESET);
-    }
+    term::print_table(&rows);
 }

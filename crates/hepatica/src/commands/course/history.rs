@@ -62,10 +62,7 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
         let (kind, by) = (e.fact.kind().to_owned(), e.by.clone());
         rows.push(vec![id.to_string(), e.on.to_string(), kind, what, recorded, by]);
     }
-    for (n, line) in term::table(&rows).into_iter().enumerate() {
-        let head = if n == 0 { term::HEAD } else { anstyle::Style::new() };
-        anstream::println!("{head}{line}{}", term::RESET);
-    }
+    term::print_table(&rows);
     anstream::println!(
         "{}whole: {} events, hash {}{}",
         term::DIM,

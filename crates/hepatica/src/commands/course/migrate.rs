@@ -1,6 +1,6 @@
 //! `hepatica course migrate`
 
-use super::{CommandError, Opened, user};
+use super::{CommandError, Opened, recorder};
 use crate::term;
 use clap::ValueHint;
 use hepatica_regimen::event::Pinned;
@@ -49,9 +49,7 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
     if args.dry_run {
         return Ok(true);
     }
-    let by = args.by.clone().or_else(user).ok_or_else(|| {
-        CommandError::Usage("who records this is not known: say it with --by".to_owned())
-    })?;
+    let by = recorder(args.by.clone())?;
     let mut log: Log = opened.log.clone();
     let id = log.append(Event {
         patient,

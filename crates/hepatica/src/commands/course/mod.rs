@@ -180,6 +180,13 @@ fn user() -> Option<String> {
     whoami::username().ok().filter(|name| !name.trim().is_empty())
 }
 
+/// Who records: who is named, else the user of the machine.
+fn recorder(named: Option<String>) -> Result<String, CommandError> {
+    named.or_else(user).ok_or_else(|| {
+        CommandError::Usage("who records this is not known: say it with --by".to_owned())
+    })
+}
+
 /// Writes a file beside its place and renames it there.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
     crate::output::write_file(path, bytes)?;

@@ -1,6 +1,6 @@
 //! `hepatica course new`
 
-use super::{CommandError, user};
+use super::{CommandError, recorder};
 use crate::term;
 use clap::ValueHint;
 use hepatica_regimen::event::Pinned;
@@ -62,9 +62,7 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
             if variants.is_empty() { "none".to_owned() } else { variants.join(", ") }
         )));
     }
-    let by = args.by.clone().or_else(user).ok_or_else(|| {
-        CommandError::Usage("who records this is not known: say it with --by".to_owned())
-    })?;
+    let by = recorder(args.by.clone())?;
     let pinned = Pinned::from(&source);
     let sha256 = pinned.sha256.clone();
     let fact = Fact::Begin { protocol: pinned, variant: args.variant.clone(), c1d1 };

@@ -7,7 +7,7 @@
 mod scan;
 mod simulation;
 
-use super::{CommandError, Opened, user};
+use super::{CommandError, Opened, recorder};
 use crate::term;
 use clap::{Subcommand, ValueHint};
 use hepatica_regimen::ctcae::{Term, Version};
@@ -287,8 +287,7 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
             vec![desk.correction(c, id, on, confirm, why.as_deref())?]
         }
     };
-    let by = common.by.clone().or_else(|| inner.by.clone()).or_else(user);
-    let by = by.ok_or_else(|| usage("who records this is not known: say it with --by"))?;
+    let by = recorder(common.by.clone().or_else(|| inner.by.clone()))?;
     // What is told ahead is shown as of its day.
     let opened = Opened { today: opened.today.max(on), ..opened };
     let course = opened.course()?;
