@@ -1,8 +1,11 @@
-//! The `bio` vectors of `dosimetry.toml` and the `lq_y90` vectors of `trial.toml`.
+//! The `bio` vectors of `dosimetry.toml`, and of `trial.toml` those about drugs, marrow and dose under drugs.
 
 use hepatica_biology::bed::{BedModel, Repopulation};
+use hepatica_biology::irradiation::under;
+use hepatica_biology::marrow::{Chain, DailyStep, Lanes};
+use hepatica_biology::pharmacokinetics::OneCompartment;
 use hepatica_biology::{eud, ntcp, tcp};
-use hepatica_physics::{Bed, Dose, TimeSpan};
+use hepatica_physics::{Bed, Dose, Mass, TimeSpan};
 use hepatica_vectors::{Answer, Suite, Vector, as_number, compare, tables};
 
 const T_PHYS_H: f64 = 64.1;
@@ -119,5 +122,98 @@ fn lq_y90_vectors() {
                 .unwrap_or_else(|why| panic!("{key} {why}"));
         }
         println!("ok      lq_y90 {} Gy bed {bed:.4}", number("dose_gy"));
+    }
+}
+
+fn number(v: &toml::Table, key: &str) -> f64 {
+    as_number(&v[key]).expect("a number")
+}
+
+fn list(v: &toml::Table, key: &str) -> Vec<f64> {
+    v[key].as_array().and_then(|l| l.iter().map(as_number).collect()).expect("numbers")
+}
+
+#[test]
+fn pharmacokinetic_vectors() {
+    let Some(vectors) = tables("trial.toml", "pk_1cmt_oral") else { return };
+    for v in &vectors {
+        let pk = OneCompartment {
+            clearance_l_per_h: number(v, "cl"),
+            volume_l: number(v, "v"),
+            absorption_per_h: number(v, "ka"),
+        };
+        let dose = Mass::from_g(number(v, "dose") * 1e-3);
+        for (t, c) in list(v, "t_h").into_iter().zip(list(v, "conc")) {
+            let found = pk.concentration_mg_per_l(dose, TimeSpan::from_h(t));
+            assert!((found / c - 1.0).abs() < 1e-9, "{found} for {c}");
+        }
+        assert!((pk.area_mg_h_per_l(dose) / number(v, "auc_inf") - 1.0).abs() < 1e-9);
+        assert!((pk.peak().h() / number(v, "tmax") - 1.0).abs() < 1e-9);
+        let peak = pk.concentration_mg_per_l(dose, pk.peak());
+        assert!((peak / number(v, "cmax") - 1.0).abs() < 1e-9);
+        println!("ok      pk_1cmt_oral");
+    }
+}
+
+/// The hourly reference to 1e-6, and the daily step, which knows only the area under
+/// the curve, its lowest to 0.5 %.
+#[test]
+fn friberg_vectors() {
+    let Some(vectors) = tables("trial.toml", "friberg") else { return };
+    // The constants of the script that made the vectors.
+    let pk = OneCompartment { clearance_l_per_h: 11.2, volume_l: 29.0, absorption_per_h: 2.8 };
+    for v in &vectors {
+        let chain = Chain {
+            mean_transit: TimeSpan::from_h(number(v, "mtt_h")),
+            feedback: number(v, "gamma"),
+        };
+        let (base, slope) = (number(v, "base"), number(v, "slope_per_mg_l"));
+        let dose = Mass::from_g(number(v, "dose_mg") * 1e-3);
+        let given = list(v, "dose_hours");
+        let effect = |t: TimeSpan| -> f64 {
+            let of = |h: &f64| pk.concentration_mg_per_l(dose, t - TimeSpan::from_h(*h));
+            slope * given.iter().map(of).sum::<f64>()
+        };
+        let mut hours = Vec::new();
+        // Steps of a sixteenth of an hour: dose times are on the grid.
+        chain.integrate(TimeSpan::from_d(70.0), TimeSpan::from_h(0.0625), effect, |_, y| {
+            hours.push(base * y[4]);
+        });
+        let at = |day: f64| hours[(day * 24.0 * 16.0).round() as usize - 1];
+        let daily = DailyStep::new(&chain);
+        let mut lanes: Lanes<1> = [[1.0]; 5];
+        let mut days = Vec::new();
+        let a_day = slope * pk.area_mg_h_per_l(dose) / 24.0;
+        for day in 0..70 {
+            let on = given.iter().any(|h| (h / 24.0).floor() as i32 == day);
+            daily.advance(&mut lanes, &[if on { a_day as f32 } else { 0.0 }]);
+            days.push(base * f64::from(lanes[4][0]));
+        }
+        for (t, c) in list(v, "t_days").into_iter().zip(list(v, "circ")) {
+            assert!((at(t) / c - 1.0).abs() < 1e-6, "day {t}: {} for {c}", at(t));
+            let quick = days[t as usize - 1];
+            // A dose in the morning acts half a day before one that is spread over the day.
+            assert!((quick / c - 1.0).abs() < 0.03, "day {t}, daily step: {quick} for {c}");
+        }
+        let lowest = hours.iter().copied().fold(f64::MAX, f64::min);
+        assert!((lowest / number(v, "nadir") - 1.0).abs() < 1e-6);
+        let quick = days.iter().copied().fold(f64::MAX, f64::min);
+        assert!((quick / lowest - 1.0).abs() < 5e-3, "lowest, daily step: {quick} for {lowest}");
+        println!("ok      friberg base {base}");
+    }
+}
+
+#[test]
+fn y90_window_tail_vectors() {
+    let Some(vectors) = tables("trial.toml", "y90_window_tail") else { return };
+    for v in &vectors {
+        // Day d begins at 24 (d - 1) h, the spheres come at noon, temozolomide is days 10 to 14.
+        let instilled = number(v, "y90_day") - 0.5;
+        let day = |d: f64| TimeSpan::from_d(d - instilled);
+        let tail = TimeSpan::from_h(number(v, "tail_half_life_h"));
+        let found = under(TimeSpan::from_h(64.05), day(9.0), day(14.0), tail);
+        let expected = number(v, "eff_frac_tmz");
+        assert!((found / expected - 1.0).abs() < 1e-9, "{found} for {expected}");
+        println!("ok      y90_window_tail day {}", number(v, "y90_day"));
     }
 }
