@@ -7,18 +7,24 @@
 /// How MGMT answers to temozolomide.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mgmt {
-    /// Loss at a dose of 200 mg/m2, as a natural logarithm.
-    pub loss: f64,
-    /// Recovery, 1/d.
-    pub recovery_per_d: f64,
+    loss: f64,
+    /// What a day leaves of what is missing.
+    still_missing: f64,
 }
 
 impl Mgmt {
+    /// With the loss at a dose of 200 mg/m2, a natural logarithm, and the recovery in 1/d.
+    #[must_use]
+    pub fn new(loss: f64, recovery_per_d: f64) -> Self {
+        Self { loss, still_missing: libm::exp(-recovery_per_d) }
+    }
+
     /// What is left after a day that began with `m` and brought a dose, relative to 200 mg/m2.
     #[inline]
     #[must_use]
     pub fn after_day(&self, m: f64, dose: f64) -> f64 {
-        1.0 - (1.0 - m * libm::exp(-self.loss * dose)) * libm::exp(-self.recovery_per_d)
+        let left = if dose > 0.0 { m * libm::exp(-self.loss * dose) } else { m };
+        1.0 - (1.0 - left) * self.still_missing
     }
 }
 
@@ -29,7 +35,7 @@ mod tests {
     #[test]
     fn five_doses_deplete_it_as_published() {
         // 150 mg/m2 in Lee 1994; the constants were fitted to a dose of one.
-        let mgmt = Mgmt { loss: 0.42, recovery_per_d: 0.09 };
+        let mgmt = Mgmt::new(0.42, 0.09);
         let mut m = 1.0;
         for expected in [0.663, 0.525, 0.395, 0.305, 0.289] {
             m = mgmt.after_day(m, 1.0);

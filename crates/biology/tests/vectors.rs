@@ -195,7 +195,8 @@ fn friberg_vectors() {
             // A dose in the morning acts half a day before one that is spread over the day.
             assert!((quick / c - 1.0).abs() < 0.03, "day {t}, daily step: {quick} for {c}");
         }
-        let lowest = hours.iter().copied().fold(f64::MAX, f64::min);
+        // The vector's lowest is that of whole hours.
+        let lowest = hours.iter().copied().skip(15).step_by(16).fold(f64::MAX, f64::min);
         assert!((lowest / number(v, "nadir") - 1.0).abs() < 1e-6);
         let quick = days.iter().copied().fold(f64::MAX, f64::min);
         assert!((quick / lowest - 1.0).abs() < 5e-3, "lowest, daily step: {quick} for {lowest}");

@@ -1,6 +1,12 @@
-//! x
-use multiversion::multiversion;
-/// s
-#[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl", "x86_64+avx2"))]
-#[must_use]
-pub fn f(a: &[f32; 16]) -> f32 { a.iter().map(|x| x * x).sum() }
+//! The trial in silico: virtual patients run a protocol.
+
+pub mod model;
+pub mod outcome;
+pub mod patient;
+pub mod program;
+pub mod recist;
+pub mod ward;
+
+pub use model::Model;
+pub use outcome::Outcome;
+pub use program::Program;
