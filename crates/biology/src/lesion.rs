@@ -87,6 +87,41 @@ impl Lesions {
         }
     }
 
+    /// Many days alike on which no dose is delivered, in closed form.
+    ///
+    /// With `a = e^g c` and `k` what is not cleared, `S <- S a^n` and
+    /// `X <- X k^n + S e^g (1 - c) (a^n - k^n) / (a - k)`.
+    #[inline(always)]
+    pub fn many(&mut self, days: u16, day: &Day) {
+        let n = f32::from(days);
+        let clear = lanes::ln(day.doomed_left);
+        let cleared = lanes::exp(n * clear);
+        let [left_s, left_r] = [day.sensitive_left, day.resistant_left];
+        let [ln_s, ln_r] = [lanes::ln(left_s), lanes::ln(left_r)];
+        for l in 0..LESIONS {
+            let g = lanes::ln(self.growth[l]);
+            let mut doomed = self.doomed[l] * cleared;
+            let grown = |cells: f32, left: f32, ln_left: f32| {
+                let rate = g + ln_left;
+                let factor = lanes::exp(n * rate);
+                let apart = self.growth[l] * left - day.doomed_left;
+                // Where both rates are alike the quotient is the derivative.
+                let sum = if apart.abs() > 1e-4 {
+                    (factor - cleared) / apart
+                } else {
+                    n * cleared / day.doomed_left
+                };
+                (cells * factor, cells * self.growth[l] * (1.0 - left) * sum)
+            };
+            let (s, killed_s) = grown(self.sensitive[l], left_s, ln_s);
+            let (r, killed_r) = grown(self.resistant[l], left_r, ln_r);
+            doomed += killed_s + killed_r;
+            self.sensitive[l] = s;
+            self.resistant[l] = r;
+            self.doomed[l] = doomed;
+        }
+    }
+
     /// A day on which dose is delivered too.
     #[inline(always)]
     pub fn irradiated(&mut self, day: &Day) {
@@ -110,19 +145,19 @@ impl Lesions {
     #[inline(always)]
     #[must_use]
     pub fn viable(&self, weight: &Each) -> f32 {
-        let mut part = [0.0_f32; LESIONS];
-        for l in 0..LESIONS {
-            part[l] = weight[l] * (self.sensitive[l] + self.resistant[l]);
-        }
+        let part: Each =
+            std::array::from_fn(|l| weight[l] * (self.sensitive[l] + self.resistant[l]));
         // A fixed tree: the same sum on every machine.
-        let mut width = LESIONS / 2;
-        while width > 0 {
-            for l in 0..width {
-                part[l] += part[l + width];
-            }
-            width /= 2;
-        }
-        part[0]
+        let eight: [f32; 8] = std::array::from_fn(|l| part[l] + part[l + 8]);
+        let four: [f32; 4] = std::array::from_fn(|l| eight[l] + eight[l + 4]);
+        (four[0] + four[2]) + (four[1] + four[3])
+    }
+
+    /// Diameters relative to baseline: cube roots of the volumes.
+    #[inline(always)]
+    #[must_use]
+    pub fn diameters(&self) -> Each {
+        self.volumes().map(|v| lanes::exp(lanes::ln(v.max(1e-9)) / 3.0))
     }
 
     /// Volumes relative to baseline.
@@ -173,6 +208,32 @@ mod tests {
             let left = DoseSpread { variance: 0.64 }.survival(f64::from(effect));
             let found = f64::from(lesions.sensitive[0]) / 0.8;
             prop_assert!((found / left - 1.0).abs() < 1e-3, "{found} {left}");
+        }
+
+        /// The closed form is many days one by one.
+        #[test]
+        fn many_days_are_days(
+            left in 0.9_f32..=1.0, spared in 0.95_f32..=1.0, growth in 1.0_f32..1.01,
+            kept in 0.95_f32..0.999, days in 1_u16..90,
+        ) {
+            let mut one_by_one = one(0.7, 0.0);
+            one_by_one.growth[0] = growth;
+            one_by_one.resistant[0] = 0.1;
+            one_by_one.doomed[0] = 0.2;
+            let mut at_once = one_by_one.clone();
+            let day =
+                Day { sensitive_left: left, resistant_left: spared, doomed_left: kept, ..QUIET };
+            for _ in 0..days {
+                one_by_one.unirradiated(&day);
+            }
+            at_once.many(days, &day);
+            for (a, b) in [
+                (at_once.sensitive[0], one_by_one.sensitive[0]),
+                (at_once.resistant[0], one_by_one.resistant[0]),
+                (at_once.doomed[0], one_by_one.doomed[0]),
+            ] {
+                prop_assert!((a - b).abs() < 2e-3 * b.max(0.02), "{a} {b}");
+            }
         }
 
         /// Cells are killed or not: nothing is lost but what is cleared.

@@ -8,6 +8,7 @@
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mgmt {
     loss: f64,
+    recovery_per_d: f64,
     /// What a day leaves of what is missing.
     still_missing: f64,
 }
@@ -16,7 +17,7 @@ impl Mgmt {
     /// With the loss at a dose of 200 mg/m2, a natural logarithm, and the recovery in 1/d.
     #[must_use]
     pub fn new(loss: f64, recovery_per_d: f64) -> Self {
-        Self { loss, still_missing: libm::exp(-recovery_per_d) }
+        Self { loss, recovery_per_d, still_missing: libm::exp(-recovery_per_d) }
     }
 
     /// What is left after a day that began with `m` and brought a dose, relative to 200 mg/m2.
@@ -25,6 +26,17 @@ impl Mgmt {
     pub fn after_day(&self, m: f64, dose: f64) -> f64 {
         let left = if dose > 0.0 { m * libm::exp(-self.loss * dose) } else { m };
         1.0 - (1.0 - left) * self.still_missing
+    }
+
+    /// What is left after days that each brought the same dose.
+    #[inline]
+    #[must_use]
+    pub fn after_days(&self, m: f64, dose: f64, days: u16) -> f64 {
+        if dose > 0.0 || days == 1 {
+            (0..days).fold(m, |m, _| self.after_day(m, dose))
+        } else {
+            1.0 - (1.0 - m) * libm::exp(-self.recovery_per_d * f64::from(days))
+        }
     }
 }
 

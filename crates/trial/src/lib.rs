@@ -1,12 +1,43 @@
-//! The trial in silico: virtual patients run a protocol.
+//! The trial in silico: virtual patients run a protocol, and what becomes of them is counted.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`program`] | a protocol compiled for virtual patients |
+//! | [`model`] | a population's parameters as constants of a day |
+//! | [`patient`] | one virtual patient: a body and a clinic |
+//! | [`recist`] | response of a region, scan by scan |
+//! | [`ward`] | many patients side by side |
+//! | [`outcome`] | what became of a patient |
+//! | [`tally`] | what is counted of many |
+//! | [`draws`] | populations that could be |
+//! | [`job`] | work in units that anyone may compute |
+//! | [`estimate`] | a number with its doubt |
+//! | [`targets`] | published results of either therapy alone |
+//! | [`calibrate`] | what they leave possible |
+//! | [`independence`] | what two therapies would do if neither helped the other |
+//!
+//! What a virtual patient's clinic does on a day is what `hepatica-regimen` says of a real patient's day;
+//! `tests/same_as_the_engine.rs` holds the two against each other. `docs/trial.md` describes the model and
+//! what it cannot tell. Knows nothing of images and pages.
 
+pub mod calibrate;
+pub mod draws;
+pub mod estimate;
+pub mod independence;
+pub mod job;
 pub mod model;
 pub mod outcome;
 pub mod patient;
 pub mod program;
 pub mod recist;
+pub mod tally;
+pub mod targets;
 pub mod ward;
 
+pub use draws::{Parameters, Posterior};
+pub use estimate::Estimate;
+pub use job::{Arm, Job, Sensitisers};
 pub use model::Model;
 pub use outcome::Outcome;
 pub use program::Program;
+pub use tally::Tally;

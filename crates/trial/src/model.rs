@@ -31,8 +31,8 @@ pub struct Model {
     pub marrow: [DailyStep; 2],
     /// MGMT.
     pub mgmt: Mgmt,
-    /// Share of the sensitiser's effect that a day without temozolomide leaves.
-    pub tail_left: f64,
+    /// Rate at which the sensitiser's effect goes without temozolomide, 1/d.
+    pub tail_per_d: f64,
     /// The liver.
     pub liver: Tolerance,
     /// Lymphocytes.
@@ -65,7 +65,7 @@ impl Model {
                 chain(P::PlateletsTransitH, P::PlateletsFeedback),
             ],
             mgmt: Mgmt::new(theta[P::MgmtLoss], theta[P::MgmtRecoveryPerD]),
-            tail_left: libm::exp2(-1.0 / theta[P::TemozolomideTailD]),
+            tail_per_d: LN_2 / theta[P::TemozolomideTailD],
             liver: Tolerance {
                 td50: Dose::from_gy(theta[P::LiverTd50Gy]),
                 slope: theta[P::LiverSlope],

@@ -20,15 +20,15 @@ use hepatica_regimen::gate::{Over, Step};
 const LIVER: usize = 12;
 /// Most targets: two in the liver, two elsewhere.
 const TARGETS: usize = 4;
-/// A dose this small a share of which is still to come is over.
-const SPENT: f64 = 1e-5;
+/// So small a share of a dose, after more than two weeks, is given at once.
+const LAST: f64 = 0.02;
 /// Normal bilirubin, and that of liver toxicity, mg/dL.
 const BILIRUBIN: [f64; 2] = [0.7, 3.5];
 /// Days for which it lasts where it passes, and the share where it stays.
 const LIVER_DAYS: i32 = 60;
 const LIVER_STAYS: f64 = 0.2;
-/// What a day leaves of the lymphocytes lost to temozolomide: they come back with 90 days.
-const LYMPHOCYTES_LEFT: f64 = 0.988_950_39;
+/// Days after which e times fewer of the lymphocytes lost to temozolomide are missing.
+const LYMPHOCYTES_D: f64 = 90.0;
 /// Never.
 const NEVER: i32 = i32::MAX;
 
@@ -119,6 +119,18 @@ struct Session {
     liver_gy: f64,
 }
 
+/// Days on which the same is done, decided on the first of them.
+#[derive(Debug, Clone, Copy)]
+struct Segment {
+    from: i32,
+    until: i32,
+    /// Doses taken, relative to their reference.
+    doses: [f64; 2],
+    /// Of a drug that is due: whether it is taken, and the level.
+    due: [Option<(bool, i32)>; 2],
+    effect: MarrowEffect,
+}
+
 /// The state of a drug.
 #[derive(Debug, Clone, Copy)]
 struct Course {
@@ -141,6 +153,8 @@ pub struct Patient<'a> {
     keyed: Keyed,
     horizon: i32,
     day: i32,
+    segment: Segment,
+    lowest: [f32; 2],
 
     // ---- the body
     lesions: Lesions,
@@ -157,6 +171,7 @@ pub struct Patient<'a> {
     base: [f64; 3],
     lymphocytes_lost: f64,
     hazard: [f64; 2],
+    burden: [f64; 2],
     spread: [f64; 2],
     threshold: [f64; 2],
     death_per_d: f64,
@@ -368,6 +383,14 @@ impl<'a> Patient<'a> {
             keyed: k,
             horizon,
             day: 0,
+            segment: Segment {
+                from: 0,
+                until: 0,
+                doses: [0.0; 2],
+                due: [None; 2],
+                effect: [0.0; 2],
+            },
+            lowest: [1.0; 2],
             lesions,
             liver_weight,
             elsewhere_weight,
@@ -382,6 +405,7 @@ impl<'a> Patient<'a> {
             base,
             lymphocytes_lost: 0.0,
             hazard,
+            burden: [1.0; 2],
             spread: [0.0; 2],
             threshold: [e_liver, e_elsewhere],
             death_per_d: t[P::DeathPerMonth] / MONTH_D,
@@ -455,23 +479,60 @@ impl<'a> Patient<'a> {
     /// this morning, relative to its base.
     #[inline(always)]
     pub fn day(&mut self, circulating: [f32; 2], recorder: &mut impl Recorder) -> MarrowEffect {
-        let doses = self.clinic(circulating, recorder);
-        let effect = self.body(doses);
+        let t = self.day;
+        for (lowest, now) in self.lowest.iter_mut().zip(circulating) {
+            *lowest = lowest.min(now);
+        }
+        if t >= self.segment.until {
+            self.catch_up(t);
+            self.decide(t, circulating, recorder);
+        }
+        for kind in DrugKind::ALL {
+            if let Some((taken, level)) = self.segment.due[kind as usize] {
+                recorder.record(t, || Recorded::Dose(kind, taken, level));
+            }
+        }
         self.day += 1;
         if self.day >= self.horizon {
             self.over = true;
         }
-        effect
+        self.segment.effect
     }
 
-    /// Drugs and dose on a day, the drugs relative to their reference.
+    // ---- the body --------------------------------------------------------------------------------
+
+    /// The body lives through the days that were decided on, to the morning of a day.
     #[inline(always)]
-    fn body(&mut self, [capecitabine, temozolomide]: [f64; 2]) -> MarrowEffect {
+    fn catch_up(&mut self, to: i32) {
+        let Segment { from, doses: [capecitabine, temozolomide], due, .. } = self.segment;
+        let days = to - from;
+        if days <= 0 {
+            return;
+        }
         let m = self.model;
-        if temozolomide > 0.0 || self.mgmt < 0.9999 {
-            self.mgmt = m.mgmt.after_day(self.mgmt, temozolomide);
+        let n = f64::from(days);
+        for kind in DrugKind::ALL {
+            let place = kind as usize;
+            let Some(p) = self.program.drugs[place].as_ref() else { continue };
+            let day = from - self.cycle_start + 1;
+            if self.cycle == 0 || !(p.first_day..=p.last_day).contains(&day) || !self.in_cycle(from)
+            {
+                continue;
+            }
+            let state = &mut self.drugs[place];
+            state.planned += n * f64::from(p.relative[p.start_level as usize]);
+            state.taken += n * self.segment.doses[place];
+            if self.cycle == 1 {
+                self.first_due[place] += days as u8;
+                if due[place].is_some_and(|(taken, _)| taken) {
+                    self.first_taken[place] += days as u8;
+                }
+            }
         }
         let (mut sensitive_left, mut resistant_left) = (1.0, 1.0);
+        if temozolomide > 0.0 || self.mgmt < 0.999 {
+            self.mgmt = m.mgmt.after_days(self.mgmt, temozolomide, days as u16);
+        }
         if capecitabine > 0.0 || temozolomide > 0.0 {
             let by_capecitabine = self.kill_capecitabine / 14.0 * capecitabine;
             let by_temozolomide = if temozolomide > 0.0 {
@@ -484,7 +545,12 @@ impl<'a> Patient<'a> {
             let spared = m.theta[P::ResistantKill];
             resistant_left = libm::exp(-(by_capecitabine + spared * by_temozolomide));
         }
-        self.tail = if temozolomide > 0.0 { 1.0 } else { self.tail * m.tail_left };
+        if temozolomide > 0.0 {
+            self.tail = 1.0;
+        } else if self.tail > 0.0 {
+            self.tail =
+                if self.tail < 1e-6 { 0.0 } else { self.tail * libm::exp(-m.tail_per_d * n) };
+        }
         let mut step = Day {
             sensitive_left: sensitive_left as f32,
             resistant_left: resistant_left as f32,
@@ -492,64 +558,153 @@ impl<'a> Patient<'a> {
             delivered: [0.0; 2],
             spread: (m.theta[P::DoseSpread] * m.theta[P::DoseSpread]) as f32,
         };
-        let mut radiating = false;
-        for (n, session) in self.sessions.iter_mut().enumerate() {
-            let Some(s) = session.as_mut().filter(|s| s.left > SPENT) else { continue };
-            radiating = true;
-            let part = if s.day == self.day { 1.0 - m.instilled } else { 1.0 };
-            let share = s.left * -libm::expm1(-m.decay_per_d * part);
-            s.left -= share;
-            let mut sensitiser = 1.0 + m.theta[P::TemozolomideSensitiser] * self.tail;
-            if capecitabine > 0.0 {
-                sensitiser += m.theta[P::CapecitabineSensitiser];
-            }
-            step.delivered[n] = (share * sensitiser) as f32;
-            if n == 0 {
-                let thousandths = (share * 1000.0).round() as u16;
-                if capecitabine > 0.0 {
-                    self.out.overlap[0] += thousandths;
-                }
-                if temozolomide > 0.0 {
-                    self.out.overlap[1] += thousandths;
-                }
-            }
-        }
-        if radiating {
+        if self.is_radiating() {
+            self.deliver(&mut step, from, capecitabine > 0.0, temozolomide > 0.0);
             self.lesions.irradiated(&step);
-        } else {
+        } else if days == 1 {
             self.lesions.unirradiated(&step);
+        } else {
+            self.lesions.many(days as u16, &step);
         }
         let burden = [
             f64::from(self.lesions.viable(&self.liver_weight)),
             f64::from(self.lesions.viable(&self.elsewhere_weight)),
         ];
-        for (n, burden) in burden.into_iter().enumerate() {
-            self.spread[n] += self.hazard[n] * burden;
-            self.new_lesion[n] |= self.spread[n] > self.threshold[n];
+        for (k, burden) in burden.into_iter().enumerate() {
+            // The mean of both ends: what grows or shrinks by a few percent needs no better.
+            self.spread[k] += n * self.hazard[k] * 0.5 * (burden + self.burden[k]);
+            self.new_lesion[k] |= self.spread[k] > self.threshold[k];
         }
-        self.dying += self.death_per_d * burden[0];
-        self.lymphocytes_lost = self.lymphocytes_lost * LYMPHOCYTES_LEFT
-            + m.theta[P::LymphocytesTemozolomide] / 5.0 * temozolomide;
-        let marrow = temozolomide * self.exposure + m.theta[P::CapecitabineMarrow] * capecitabine;
-        self.marrow_slope.map(|slope| (slope * marrow).min(0.99) as f32)
+        self.dying += n * self.death_per_d * self.burden[0];
+        self.burden = burden;
+        if self.lymphocytes_lost > 0.0 || temozolomide > 0.0 {
+            self.lymphocytes_lost = self.lymphocytes_lost * libm::exp(-n / LYMPHOCYTES_D)
+                + m.theta[P::LymphocytesTemozolomide] / 5.0 * temozolomide;
+        }
+    }
+
+    /// Whether a day belongs to the running cycle and treatment.
+    fn in_cycle(&self, t: i32) -> bool {
+        t >= self.cycle_start && t < self.treatment_end
+    }
+
+    fn is_radiating(&self) -> bool {
+        self.sessions.iter().flatten().any(|s| s.left > 0.0)
+    }
+
+    /// What of the dose of each session comes on a day.
+    #[inline(always)]
+    fn deliver(&mut self, step: &mut Day, t: i32, capecitabine: bool, temozolomide: bool) {
+        let m = self.model;
+        for (n, session) in self.sessions.iter_mut().enumerate() {
+            let Some(s) = session.as_mut().filter(|s| s.left > 0.0) else { continue };
+            let part = if s.day == t { 1.0 - m.instilled } else { 1.0 };
+            let share =
+                if s.left > LAST { s.left * -libm::expm1(-m.decay_per_d * part) } else { s.left };
+            s.left -= share;
+            let mut sensitiser = 1.0 + m.theta[P::TemozolomideSensitiser] * self.tail;
+            if capecitabine {
+                sensitiser += m.theta[P::CapecitabineSensitiser];
+            }
+            step.delivered[n] = (share * sensitiser) as f32;
+            if n == 0 {
+                let thousandths = (share * 1000.0).round() as u16;
+                if capecitabine {
+                    self.out.overlap[0] += thousandths;
+                }
+                if temozolomide {
+                    self.out.overlap[1] += thousandths;
+                }
+            }
+        }
     }
 
     // ---- the clinic ------------------------------------------------------------------------------
 
-    /// What is done and decided on a day; the doses taken.
+    /// Decides on a day what is done until something else happens.
     #[inline(always)]
-    fn clinic(&mut self, circulating: [f32; 2], recorder: &mut impl Recorder) -> [f64; 2] {
-        let t = self.day;
-        self.watch_counts(circulating);
+    fn decide(&mut self, t: i32, circulating: [f32; 2], recorder: &mut impl Recorder) {
+        let mut due = [None; 2];
+        self.clinic(t, circulating, recorder);
+        let mut doses = [0.0; 2];
+        if self.on_treatment && self.cycle > 0 {
+            let day = t - self.cycle_start + 1;
+            for kind in DrugKind::ALL {
+                let place = kind as usize;
+                due[place] = self.due(kind, day);
+                if let (Some((true, level)), Some(p)) = (due[place], &self.program.drugs[place]) {
+                    doses[place] = f64::from(p.relative[(p.start_level + level) as usize]);
+                }
+            }
+        }
+        let [capecitabine, temozolomide] = doses;
+        let marrow =
+            temozolomide * self.exposure + self.model.theta[P::CapecitabineMarrow] * capecitabine;
+        // Above one dividing cells are killed, not only kept from dividing.
+        let effect = self.marrow_slope.map(|slope| (slope * marrow).min(6.0) as f32);
+        let until =
+            if temozolomide > 0.0 || self.is_radiating() { t + 1 } else { self.next_event(t) };
+        self.segment = Segment { from: t, until, doses, due, effect };
+    }
+
+    /// The next day on which anything is decided or may change.
+    #[inline(always)]
+    fn next_event(&self, t: i32) -> i32 {
+        let every = i32::from(self.program.scan_every);
+        let mut next = (t / every + 1) * every;
+        let mut at = |day: i32| {
+            if day > t && day < next {
+                next = day;
+            }
+        };
+        at(self.withdraws);
+        at(self.toxic_from);
+        at(self.toxic_until);
+        at(self.liver_from);
+        at(self.liver_until);
+        let rate = self.death_per_d * self.burden[0];
+        if rate > 0.0 {
+            at(t + 1 + ((self.dies - self.dying) / rate).clamp(0.0, 1e6) as i32);
+        }
+        if !self.on_treatment {
+            at(self.treatment_end + 42);
+            return next;
+        }
+        at(self.next_asked);
+        at(self.stops);
+        let start = self.cycle_start;
+        for p in self.program.drugs.iter().flatten() {
+            at(start + p.first_day - 1);
+            at(start + p.last_day);
+        }
+        for [from, to, day] in &self.program.counts {
+            if (*from..=*to).contains(&(self.cycle as u16)) {
+                at(start + i32::from(*day) - 1);
+            }
+        }
+        let done = self.sessions.iter().flatten().count();
+        if done < self.program.sessions.len() {
+            let procedures = self.program.simulation.iter().chain(self.program.sessions.get(done));
+            for [_, _, target, latest] in procedures.filter_map(|p| window(p, self.cycle)) {
+                let (first, last) = (start + target - 1, start + latest - 1);
+                at(first.max(t + 1).min(last));
+            }
+        }
+        next
+    }
+
+    /// What happens and is decided on a day.
+    #[inline(always)]
+    fn clinic(&mut self, t: i32, circulating: [f32; 2], recorder: &mut impl Recorder) {
         if self.dying > self.dies {
             recorder.record(t, || Recorded::Died);
             self.leave(End::Death, t);
-            return [0.0; 2];
+            return;
         }
         if t == self.withdraws {
             recorder.record(t, || Recorded::Withdrew);
             self.leave(End::Withdrawal, t);
-            return [0.0; 2];
+            return;
         }
         self.toxicities(t, recorder);
         if self.on_treatment {
@@ -573,15 +728,8 @@ impl<'a> Patient<'a> {
         if t > 0 && t % every == 0 {
             self.scan(t, recorder);
         }
-        let mut doses = [0.0; 2];
         if self.on_treatment {
             self.change_doses(t);
-        }
-        if self.on_treatment && self.cycle > 0 {
-            let day = t - self.cycle_start + 1;
-            for kind in DrugKind::ALL {
-                doses[kind as usize] = self.dose(kind, day, recorder);
-            }
         }
         if !self.on_treatment
             && self.regions[0].progressed.is_some()
@@ -590,7 +738,6 @@ impl<'a> Patient<'a> {
         {
             self.over = true;
         }
-        doses
     }
 
     fn end_treatment(&mut self, why: End, t: i32) {
@@ -611,19 +758,6 @@ impl<'a> Patient<'a> {
                     *endpoint = Endpoint { day: t as u16, event: true };
                 }
             }
-        }
-    }
-
-    /// The true counts, for grades.
-    #[inline(always)]
-    fn watch_counts(&mut self, circulating: [f32; 2]) {
-        const LIMITS: [[f64; 3]; 2] = [[1.5, 1.0, 0.5], [75.0, 50.0, 25.0]];
-        for n in 0..2 {
-            let count = f64::from(circulating[n]) * self.base[n];
-            // Grade 1 has no use here: below the lower limit of normal.
-            let grade = LIMITS[n].iter().filter(|l| count < **l).count() as u8;
-            let grade = if grade > 0 { grade + 1 } else { 0 };
-            self.out.blood_grade[n] = self.out.blood_grade[n].max(grade);
         }
     }
 
@@ -796,6 +930,7 @@ impl<'a> Patient<'a> {
         self.next_asked = t + program.cycle_days;
         self.waits = 0;
         self.cycle_lowest = [f64::MAX; 2];
+        self.cycle_grade = self.grade[0].max(self.grade[1]);
         self.out.cycles += 1;
         if self.cycle == self.stop_cycle {
             self.stops = t + self.stop_day - 1;
@@ -919,32 +1054,15 @@ impl<'a> Patient<'a> {
         }
     }
 
-    #[inline(always)]
-    fn dose(&mut self, kind: DrugKind, day: i32, recorder: &mut impl Recorder) -> f64 {
+    /// Of a drug that is due on a day of the cycle: whether it is taken, and the level; none if it is not due
+    /// or was stopped.
+    fn due(&self, kind: DrugKind, day: i32) -> Option<(bool, i32)> {
         let n = kind as usize;
-        let Some(p) = self.program.drugs[n].as_ref() else { return 0.0 };
+        let p = self.program.drugs[n].as_ref()?;
         if !(p.first_day..=p.last_day).contains(&day) {
-            return 0.0;
+            return None;
         }
-        let full = f64::from(p.relative[p.start_level as usize]);
-        let taken = !self.held[0][n] && !self.held[1][n];
-        let state = &mut self.drugs[n];
-        state.planned += full;
-        if self.cycle == 1 {
-            self.first_due[n] += 1;
-        }
-        let Some(level) = state.level else { return 0.0 };
-        let t = self.day;
-        recorder.record(t, || Recorded::Dose(kind, taken, level));
-        if !taken {
-            return 0.0;
-        }
-        if self.cycle == 1 {
-            self.first_taken[n] += 1;
-        }
-        let dose = f64::from(p.relative[(p.start_level + level) as usize]);
-        state.taken += dose;
-        dose
+        Some((!self.held[0][n] && !self.held[1][n], self.drugs[n].level?))
     }
 
     // ---- procedures ------------------------------------------------------------------------------
@@ -1027,10 +1145,8 @@ impl<'a> Patient<'a> {
     // ---- scans -----------------------------------------------------------------------------------
 
     fn diameters(&self) -> [f64; LESIONS] {
-        let volumes = self.lesions.volumes();
-        std::array::from_fn(|l| {
-            f64::from(self.diameter_mm[l]) * libm::cbrt(f64::from(volumes[l].max(1e-9)))
-        })
+        let relative = self.lesions.diameters();
+        std::array::from_fn(|l| f64::from(self.diameter_mm[l] * relative[l]))
     }
 
     /// What a reader measures of the targets on scan number `n`, to a tenth of a millimetre.
@@ -1159,6 +1275,14 @@ impl<'a> Patient<'a> {
     /// What became of the patient.
     #[must_use]
     pub fn outcome(mut self) -> Outcome {
+        self.catch_up(self.day);
+        // Grade 1 has no use here: below the lower limit of normal.
+        const LIMITS: [[f64; 3]; 2] = [[1.5, 1.0, 0.5], [75.0, 50.0, 25.0]];
+        for n in 0..2 {
+            let count = f64::from(self.lowest[n]) * self.base[n];
+            let grade = LIMITS[n].iter().filter(|l| count < **l).count() as u8;
+            self.out.blood_grade[n] = if grade > 0 { grade + 1 } else { 0 };
+        }
         let last = self.day.min(self.horizon) as u16;
         for endpoint in [&mut self.out.pfs, &mut self.out.hepatic_pfs] {
             if !endpoint.event {

@@ -286,6 +286,40 @@ impl Program {
         Compiler { protocol, variant: choose(protocol, variant)?, assumed: BTreeSet::new() }.run()
     }
 
+    /// The same without drugs and procedures: what happens to a patient who is only looked at.
+    #[must_use]
+    pub fn untreated(&self) -> Self {
+        Self {
+            id: "no treatment".to_owned(),
+            variant: None,
+            drugs: [None, None],
+            cycle_gate: Vec::new(),
+            wait: None,
+            simulation: None,
+            sessions: Vec::new(),
+            modifications: Vec::new(),
+            counts: Vec::new(),
+            assumed: Vec::new(),
+            ..self.clone()
+        }
+    }
+
+    /// The same with the first session on a day of a cycle, a second one on that day of the next two
+    /// cycles, and the simulation on day 15 of the cycle before; cycle 1 has none before it.
+    #[must_use]
+    pub fn with_session(&self, cycle: u16, day: u16) -> Self {
+        let mut program = self.clone();
+        let (cycle, day) = (i32::from(cycle.max(2)), i32::from(day));
+        if let Some(simulation) = &mut program.simulation {
+            simulation.windows = vec![[cycle - 1, 1, 15, self.cycle_days]];
+        }
+        for (n, session) in program.sessions.iter_mut().enumerate() {
+            let cycles = if n == 0 { vec![cycle] } else { vec![cycle + 1, cycle + 2] };
+            session.windows = cycles.into_iter().map(|c| [c, day, day, day]).collect();
+        }
+        program
+    }
+
     /// The levels of a drug.
     #[must_use]
     pub fn drug(&self, kind: DrugKind) -> Option<&DrugProgram> {

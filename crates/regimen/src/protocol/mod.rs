@@ -35,13 +35,17 @@ const MAX_DAYS: i32 = 36_600;
 const MAX_ENTRIES: usize = 100;
 
 /// Protocols that come with the program: name and text.
-const SHIPPED: [(&str, &str); 5] = [
+const SHIPPED: [(&str, &str); 6] = [
     ("captemy90", include_str!("../../../../protocols/captemy90.toml")),
     ("captem", include_str!("../../../../protocols/captem.toml")),
+    ("temozolomide", include_str!("../../../../protocols/temozolomide.toml")),
     ("radioembolization", include_str!("../../../../protocols/radioembolization.toml")),
     ("capecitabine-tare", include_str!("../../../../protocols/capecitabine-tare.toml")),
     ("mfolfox6", include_str!("../../../../protocols/mfolfox6.toml")),
 ];
+
+/// Short names that people use, and the protocols they mean.
+const ALIASES: [(&str, &str); 1] = [("tare", "radioembolization")];
 
 /// A protocol.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -489,6 +493,7 @@ impl Source {
     /// # Errors
     /// When there is none, or it cannot be used.
     pub fn named(name: &str) -> Result<Self, ProtocolError> {
+        let name = ALIASES.iter().find(|(short, _)| *short == name).map_or(name, |(_, id)| id);
         if let Some((_, text)) = SHIPPED.iter().find(|(id, _)| *id == name) {
             let protocol = Protocol::parse(text, &format!("protocols/{name}.toml"))?;
             return Ok(Self { protocol, text: (*text).to_owned() });
