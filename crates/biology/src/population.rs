@@ -342,6 +342,12 @@ impl Population {
         Self::parse(&std::fs::read_to_string(path).map_err(io)?, name)
     }
 
+    /// The text of the shipped population.
+    #[must_use]
+    pub fn shipped_text() -> &'static str {
+        SHIPPED.1
+    }
+
     /// Reads and checks the text of a population; `file` is for messages.
     ///
     /// # Errors

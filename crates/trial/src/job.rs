@@ -183,7 +183,9 @@ impl Job {
         Done { tallies, paired, outcomes: if keep { outcomes } else { Vec::new() } }
     }
 
-    fn empty(&self) -> Drawn {
+    /// A draw of which nothing is counted yet.
+    #[must_use]
+    pub fn empty(&self) -> Drawn {
         Drawn {
             tallies: vec![[Tally::default(), Tally::default()]; self.arms.len()],
             paired: self.nulls.map(|_| [Paired::default(), Paired::default()]),

@@ -11,6 +11,7 @@
 //! | [`tally`] | what is counted of many |
 //! | [`draws`] | populations that could be |
 //! | [`job`] | work in units that anyone may compute |
+//! | [`sweep`] | a job as a table of units for many machines |
 //! | [`estimate`] | a number with its doubt |
 //! | [`targets`] | published results of either therapy alone |
 //! | [`calibrate`] | what they leave possible |
@@ -30,6 +31,7 @@ pub mod outcome;
 pub mod patient;
 pub mod program;
 pub mod recist;
+pub mod sweep;
 pub mod tally;
 pub mod targets;
 pub mod ward;
