@@ -114,13 +114,17 @@ pub struct Stage {
     pub particles: Vec<Particle>,
 }
 
+/// An arm that was published: its name, program, setting, and whether it is a series of
+/// radioembolization.
+type SimulatedArm = (String, Program, Setting, bool);
+
 /// A calibration.
 #[derive(Debug)]
 pub struct Calibration<'a> {
     population: &'a Population,
     targets: &'a Targets,
     settings: Settings,
-    arms: Vec<(String, Program, Setting, bool)>,
+    arms: Vec<SimulatedArm>,
     parameters: Vec<Parameter>,
 }
 
@@ -182,7 +186,7 @@ impl<'a> Calibration<'a> {
     /// What a population would have shown, each target on its scale.
     #[must_use]
     pub fn shown(&self, theta: &Theta) -> Vec<f64> {
-        let tallies: Vec<(Tally, &(String, Program, Setting, bool))> = self
+        let tallies: Vec<(Tally, &SimulatedArm)> = self
             .arms
             .iter()
             .map(|arm| {

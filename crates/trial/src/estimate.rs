@@ -1,8 +1,10 @@
 //! A number with its doubt: what parameters leave open, and the noise of simulation apart.
 
+use crate::independence::Paired;
 use crate::job::Drawn;
 use crate::tally::Tally;
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// A number of a simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -36,7 +38,7 @@ pub fn summarise(value: Option<f64>, draws: &[(Option<f64>, [Option<f64>; 2])]) 
         let (low, high) = (at(place.floor() as usize)?, at(place.ceil() as usize)?);
         Some(low + (high - low) * place.fract())
     };
-    let interval = (draws.len() > 1).then(|| ()).and_then(|()| {
+    let interval = (draws.len() > 1).then_some(()).and_then(|()| {
         let [low, middle, high] = [0.05, 0.5, 0.95].map(quantile);
         let middle = middle?;
         let variance = {
@@ -54,69 +56,73 @@ pub fn summarise(value: Option<f64>, draws: &[(Option<f64>, [Option<f64>; 2])]) 
     Estimate { value, interval, monte_carlo_se, reached }
 }
 
-/// A number of an arm.
-#[must_use]
-pub fn of_arm(drawn: &[Drawn], arm: usize, number: impl Fn(&Tally) -> Option<f64>) -> Estimate {
-    let mut all = Tally::default();
-    let draws: Vec<_> = drawn
-        .iter()
-        .map(|d| {
-            let [a, b] = &d.tallies[arm];
-            let mut whole = a.clone();
-            whole.merge(b);
-            all.merge(&whole);
-            (number(&whole), [number(a), number(b)])
-        })
-        .collect();
-    summarise(number(&all), &draws)
-}
-
-/// A number of several arms and pairs together, such as a difference.
-#[must_use]
-pub fn of_draw(drawn: &[Drawn], number: impl Fn(&Merged<'_>) -> Option<f64>) -> Estimate {
-    let draws: Vec<_> = drawn
-        .iter()
-        .map(|d| {
-            let halves = [0, 1].map(|h| number(&Merged::half(d, h)));
-            (number(&Merged::whole(std::slice::from_ref(d))), halves)
-        })
-        .collect();
-    summarise(number(&Merged::whole(drawn)), &draws)
-}
-
-/// Counts of all arms, merged.
+/// Counts of all arms and of pairs, of some patients.
 #[derive(Debug, Clone)]
-pub struct Merged<'a> {
+pub struct Counted<'a> {
     /// By arm.
-    pub tallies: Vec<std::borrow::Cow<'a, Tally>>,
+    pub tallies: Vec<Cow<'a, Tally>>,
     /// Pairs.
-    pub paired: Option<crate::independence::Paired>,
+    pub paired: Option<Cow<'a, Paired>>,
 }
 
-impl<'a> Merged<'a> {
-    fn half(drawn: &'a Drawn, half: usize) -> Self {
+/// All draws, each whole and in halves, and all together: what every number is taken from.
+#[derive(Debug, Clone)]
+pub struct Counts<'a> {
+    /// All draws together.
+    pub all: Counted<'a>,
+    draws: Vec<(Counted<'a>, [Counted<'a>; 2])>,
+}
+
+impl<'a> Counts<'a> {
+    /// Of the draws of a job.
+    #[must_use]
+    pub fn new(drawn: &'a [Drawn]) -> Self {
+        let half = |d: &'a Drawn, half: usize| Counted {
+            tallies: d.tallies.iter().map(|t| Cow::Borrowed(&t[half])).collect(),
+            paired: d.paired.as_ref().map(|p| Cow::Borrowed(&p[half])),
+        };
         Self {
-            tallies: drawn.tallies.iter().map(|t| std::borrow::Cow::Borrowed(&t[half])).collect(),
-            paired: drawn.paired.as_ref().map(|p| p[half].clone()),
+            all: whole(drawn),
+            draws: drawn
+                .iter()
+                .map(|d| (whole(std::slice::from_ref(d)), [half(d, 0), half(d, 1)]))
+                .collect(),
         }
     }
 
-    /// All draws and both halves.
+    /// A number of several arms and pairs together, such as a difference.
     #[must_use]
-    pub fn whole(drawn: &'a [Drawn]) -> Self {
-        let arms = drawn.first().map_or(0, |d| d.tallies.len());
-        let mut tallies = vec![Tally::default(); arms];
-        let mut paired = drawn.first().and_then(|d| d.paired.as_ref()).map(|_| Default::default());
-        for d in drawn {
-            for (all, halves) in tallies.iter_mut().zip(&d.tallies) {
-                halves.iter().for_each(|t| all.merge(t));
-            }
-            if let (Some(all), Some(halves)) = (&mut paired, &d.paired) {
-                let all: &mut crate::independence::Paired = all;
-                halves.iter().for_each(|p| all.merge(p));
-            }
+    pub fn estimate(&self, number: impl Fn(&Counted<'_>) -> Option<f64>) -> Estimate {
+        let draws: Vec<_> = self
+            .draws
+            .iter()
+            .map(|(whole, [a, b])| (number(whole), [number(a), number(b)]))
+            .collect();
+        summarise(number(&self.all), &draws)
+    }
+
+    /// A number of an arm.
+    #[must_use]
+    pub fn of_arm(&self, arm: usize, number: impl Fn(&Tally) -> Option<f64>) -> Estimate {
+        self.estimate(|c| number(&c.tallies[arm]))
+    }
+}
+
+fn whole<'a>(drawn: &[Drawn]) -> Counted<'a> {
+    let arms = drawn.first().map_or(0, |d| d.tallies.len());
+    let mut tallies = vec![Tally::default(); arms];
+    let mut paired = drawn.first().and_then(|d| d.paired.as_ref()).map(|_| Paired::default());
+    for d in drawn {
+        for (all, halves) in tallies.iter_mut().zip(&d.tallies) {
+            halves.iter().for_each(|t| all.merge(t));
         }
-        Self { tallies: tallies.into_iter().map(std::borrow::Cow::Owned).collect(), paired }
+        if let (Some(all), Some(halves)) = (&mut paired, &d.paired) {
+            halves.iter().for_each(|p| all.merge(p));
+        }
+    }
+    Counted {
+        tallies: tallies.into_iter().map(Cow::Owned).collect(),
+        paired: paired.map(Cow::Owned),
     }
 }
 

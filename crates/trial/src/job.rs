@@ -172,11 +172,9 @@ impl Job {
             .collect();
         let paired = self.nulls.map(|[a, b, both, none]| {
             let mut paired = Paired::default();
-            for n in 0..outcomes[a].len() {
-                paired.add(
-                    [&outcomes[a][n], &outcomes[b][n], &outcomes[both][n], &outcomes[none][n]],
-                    self.horizon,
-                );
+            let of = |arm: usize| outcomes[arm].iter();
+            for (((a, b), both), none) in of(a).zip(of(b)).zip(of(both)).zip(of(none)) {
+                paired.add([a, b, both, none], self.horizon);
             }
             paired
         });

@@ -15,6 +15,8 @@
 //! | [`estimate`] | a number with its doubt |
 //! | [`targets`] | published results of either therapy alone |
 //! | [`calibrate`] | what they leave possible |
+//! | [`results`] | the numbers of a simulation |
+//! | `rows` | virtual patients as Parquet |
 //! | [`independence`] | what two therapies would do if neither helped the other |
 //!
 //! What a virtual patient's clinic does on a day is what `hepatica-regimen` says of a real patient's day;
@@ -31,6 +33,9 @@ pub mod outcome;
 pub mod patient;
 pub mod program;
 pub mod recist;
+pub mod results;
+#[cfg(feature = "parquet")]
+pub mod rows;
 pub mod sweep;
 pub mod tally;
 pub mod targets;

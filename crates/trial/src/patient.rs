@@ -1278,9 +1278,9 @@ impl<'a> Patient<'a> {
         self.catch_up(self.day);
         // Grade 1 has no use here: below the lower limit of normal.
         const LIMITS: [[f64; 3]; 2] = [[1.5, 1.0, 0.5], [75.0, 50.0, 25.0]];
-        for n in 0..2 {
+        for (n, limits) in LIMITS.iter().enumerate() {
             let count = f64::from(self.lowest[n]) * self.base[n];
-            let grade = LIMITS[n].iter().filter(|l| count < **l).count() as u8;
+            let grade = limits.iter().filter(|l| count < **l).count() as u8;
             self.out.blood_grade[n] = if grade > 0 { grade + 1 } else { 0 };
         }
         let last = self.day.min(self.horizon) as u16;
