@@ -29,6 +29,7 @@
 //! ```
 
 mod error;
+mod integrate;
 
 pub mod design;
 pub mod distribution;

@@ -1,10 +1,16 @@
 //! The vectors of `trial.toml` that are about statistics and designs.
 
+use hepatica_statistics::design::boin::Boin;
+use hepatica_statistics::design::one_sample_log_rank::{Conduct, design};
+use hepatica_statistics::design::predictive::PredictiveRule;
+use hepatica_statistics::design::simon::{self, TwoStage};
+use hepatica_statistics::design::toxicity::{BayesianRule, repeated_test};
+use hepatica_statistics::design::{events, group_sequential, single_stage, two_stage};
 use hepatica_statistics::proportion;
 use hepatica_statistics::survival::cox::{self, CoxOptions, Ties, TimeTransform};
 use hepatica_statistics::survival::{
-    AalenJohansen, CompetingRisks, KaplanMeier, LogRankOptions, Scale, Survival, log_rank,
-    restricted_mean,
+    AalenJohansen, CompetingRisks, KaplanMeier, LogRankOptions, Scale, Survival, Weibull, log_rank,
+    one_sample_log_rank, restricted_mean,
 };
 use hepatica_vectors::{as_number, tables};
 use std::collections::BTreeMap;
@@ -14,6 +20,9 @@ use toml::{Table, Value};
 const CLOSED: f64 = 1e-9;
 /// That for iterated fits.
 const ITERATED: f64 = 1e-6;
+
+/// gsDesign integrates on a grid and stops at 1e-6.
+const GRID: f64 = 1e-6;
 
 /// A line of output, and a failure when the numbers differ.
 struct Check {
@@ -399,5 +408,244 @@ fn proportion_vectors() {
         let p = proportion::exact_test(x, n, p0, greater).expect("valid");
         let mut check = Check::new(format!("binom_p {x}/{n} p0 {p0}"));
         check.number("p_ge", p, number(v, "p_ge"), CLOSED);
+    }
+}
+
+#[test]
+fn simon_vectors() {
+    let Some(vectors) = tables("trial.toml", "simon") else { return };
+    for v in &vectors {
+        let (p0, p1) = (number(v, "p0"), number(v, "p1"));
+        let (alpha, beta) = (number(v, "alpha"), number(v, "beta"));
+        let found = simon::search(p0, p1, alpha, beta, 100).expect("found");
+        let got = match text(v, "kind") {
+            "minimax" => found.minimax(),
+            "optimal" => found.optimal(),
+            other => panic!("kind {other}"),
+        };
+        let mut check = Check::new(format!("simon {} {p0} {p1} {alpha} {beta}", text(v, "kind")));
+        let TwoStage { r1, n1, r, n } = got.design;
+        for (key, got) in [("r1", r1), ("n1", n1), ("r", r), ("n", n)] {
+            check.number(key, f64::from(got), number(v, key), 0.0);
+        }
+        check.number("alpha", got.null.reject, number(v, "exact_alpha"), CLOSED);
+        check.number("power", got.alternative.reject, number(v, "exact_power"), CLOSED);
+        check.number("pet_p0", got.null.stop_early, number(v, "pet_p0"), CLOSED);
+        check.number("en_p0", got.null.expected_n, number(v, "en_p0"), CLOSED);
+        check.number("pet_p1", got.alternative.stop_early, number(v, "pet_p1"), CLOSED);
+    }
+}
+
+#[test]
+fn two_stage_inference_vectors() {
+    let Some(vectors) = tables("trial.toml", "twostage_inference") else { return };
+    for v in &vectors {
+        let count = |key: &str| whole(v, key) as u32;
+        let plan = TwoStage::new(count("r1"), count("n1"), count("r1"), count("n"));
+        let got = two_stage::inference(plan.expect("a design"), count("x"), number(v, "p0"), 0.05);
+        let got = got.expect("valid");
+        let mut check = Check::new(format!("twostage_inference {} of {}", count("x"), count("n")));
+        check.number("umvue", got.umvue, number(v, "pumvue"), CLOSED);
+        check.number("p", got.p_value, number(v, "p_value"), CLOSED);
+        // clinfun gives the innermost points of a grid of 0.0001.
+        let inward = |x: f64, round: fn(f64) -> f64| round(1e4 * x) / 1e4;
+        let limits = got.koyama_chen;
+        check.maybe("lower", Some(inward(limits.lower, f64::ceil)), number(v, "5_LCL"), 0.0, 1e-9);
+        check.maybe(
+            "upper",
+            Some(inward(limits.upper, f64::floor)),
+            number(v, "95_UCL"),
+            0.0,
+            1e-9,
+        );
+    }
+}
+
+#[test]
+fn single_stage_vectors() {
+    let Some(vectors) = tables("trial.toml", "single_stage") else { return };
+    for v in &vectors {
+        let (p0, p1) = (number(v, "p0"), number(v, "p1"));
+        let got = single_stage::search(p0, p1, number(v, "alpha"), number(v, "beta"), 200);
+        let got = got.expect("found");
+        let mut check = Check::new(format!("single_stage {p0} {p1}"));
+        check.number("n", f64::from(got.n), number(v, "n"), 0.0);
+        check.number("r", f64::from(got.r), number(v, "r"), 0.0);
+        check.number("alpha", got.alpha, number(v, "exact_alpha"), CLOSED);
+        check.number("beta", got.beta, number(v, "exact_beta"), CLOSED);
+    }
+}
+
+#[test]
+fn one_sample_log_rank_vectors() {
+    let Some(vectors) = tables("trial.toml", "one_sample_logrank") else { return };
+    for v in &vectors {
+        let mut words = text(v, "data").split(' ');
+        let set = DataSet::read(words.next().expect("a name")).expect("the file is there");
+        let mut data = set.survival();
+        if let Some((column, level)) = words.next().and_then(|w| w.split_once("==")) {
+            let wanted: f64 = level.parse().expect("a number");
+            let labels = set.column(column).to_vec();
+            data = data.select(|row| labels[row] == wanted).expect("some");
+        }
+        let null = Weibull::new(number(v, "null_median"), number(v, "null_shape"));
+        let null = null.expect("positive");
+        let hazard = |t: f64| null.cumulative_hazard(t);
+        let got = one_sample_log_rank(data.times(), data.event_flags(), hazard).expect("valid");
+        let title = format!("one_sample_logrank {} {null:?}", text(v, "data"));
+        let mut check = Check::new(title);
+        check.number("O", got.observed, number(v, "O"), 0.0);
+        check.number("E", got.expected, number(v, "E"), CLOSED);
+        check.maybe("breslow", got.z_breslow(), number(v, "z_breslow"), CLOSED, 0.0);
+        check.maybe("wu", got.z_wu(), number(v, "z_wu"), CLOSED, 0.0);
+        let (ratio, limits) = got.ratio(0.95).expect("expected");
+        check.number("smr", ratio, number(v, "smr"), CLOSED);
+        let both = [limits.lower, limits.upper];
+        check.list("limits", &both, &numbers(v, "smr_ci95_exact"), CLOSED);
+    }
+}
+
+#[test]
+fn one_sample_log_rank_size_vectors() {
+    let Some(vectors) = tables("trial.toml", "one_sample_logrank_n") else { return };
+    for v in &vectors {
+        let median = |key: &str| Weibull::exponential(number(v, key)).expect("positive");
+        let conduct = Conduct {
+            accrual: number(v, "accrual"),
+            follow_up: number(v, "followup"),
+            loss_hazard: 0.0,
+        };
+        let got = design(median("m0"), median("m1"), conduct, number(v, "alpha")).expect("valid");
+        let beta = number(v, "beta");
+        let n = got.subjects(beta).expect("valid");
+        let title = format!("one_sample_logrank_n {} {}", number(v, "m0"), number(v, "m1"));
+        let mut check = Check::new(title);
+        let exactly = got.subjects_exactly(beta).expect("valid");
+        check.number("n_raw", exactly, number(v, "n_raw"), CLOSED);
+        check.number("n", f64::from(n), number(v, "n"), 0.0);
+        check.number("p1", got.event_probability, number(v, "event_prob_h1"), CLOSED);
+        // Twenty thousand trials have an error of 0.003.
+        let power = got.power(n).expect("some");
+        check.maybe("power", Some(power), number(v, "simulated_power_20000"), 0.0, 0.012);
+    }
+}
+
+#[test]
+fn bayesian_toxicity_vectors() {
+    let Some(vectors) = tables("trial.toml", "bayes_tox") else { return };
+    for v in &vectors {
+        let prior = numbers(v, "prior");
+        let rule = BayesianRule {
+            prior: (prior[0], prior[1]),
+            limit: number(v, "p_limit"),
+            certainty: number(v, "cut"),
+            n_first: whole(v, "n_first") as u32,
+            n_max: whole(v, "n_max") as u32,
+        };
+        let boundary = rule.boundary().expect("a rule");
+        let mut table = vec![-1.0; rule.n_max as usize];
+        for look in boundary.looks() {
+            table[look.n as usize - 1] = look.stop_at.map_or(-1.0, f64::from);
+        }
+        let mut check = Check::new(format!("bayes_tox {prior:?} {}", rule.limit));
+        check.list("min_x", &table, &numbers(v, "min_x"), 0.0);
+        let at: Vec<_> = numbers(v, "true_p").into_iter().map(|p| boundary.at(p)).collect();
+        let stop: Vec<_> = at.iter().map(|a| a.stop).collect();
+        let expected: Vec<_> = at.iter().map(|a| a.expected_n).collect();
+        check.list("stop", &stop, &numbers(v, "prob_stop"), CLOSED);
+        check.list("expected", &expected, &numbers(v, "expected_n"), CLOSED);
+    }
+}
+
+#[test]
+fn repeated_test_toxicity_vectors() {
+    let Some(vectors) = tables("trial.toml", "clinfun_toxbdry") else { return };
+    for v in &vectors {
+        let looks: Vec<u32> = numbers(v, "looks").into_iter().map(|n| n as u32).collect();
+        // The script takes the default: a tenth.
+        let got = repeated_test(&looks, number(v, "p_lo"), 0.1).expect("looks");
+        let most = |boundary: &hepatica_statistics::design::toxicity::Boundary| -> Vec<f64> {
+            let limit = |l: &hepatica_statistics::design::toxicity::Look| l.stop_at.map(|x| x - 1);
+            boundary.looks().iter().map(|l| limit(l).map_or(f64::NAN, f64::from)).collect()
+        };
+        let mut check = Check::new("clinfun_toxbdry");
+        let looser = got.looser.as_ref().expect("there is one");
+        check.list("lo", &most(looser), &numbers(v, "lo_bdry"), 0.0);
+        check.list("hi", &most(&got.boundary), &numbers(v, "hi_bdry"), 0.0);
+        let at: Vec<_> = numbers(v, "true_p").into_iter().map(|p| got.boundary.at(p)).collect();
+        let stop: Vec<_> = at.iter().map(|a| a.stop).collect();
+        let expected: Vec<_> = at.iter().map(|a| a.expected_n).collect();
+        check.list("cross", &stop, &numbers(v, "pcross_hi"), CLOSED);
+        check.list("expected", &expected, &numbers(v, "ess_hi"), CLOSED);
+    }
+}
+
+#[test]
+fn boin_vectors() {
+    let Some(vectors) = tables("trial.toml", "boin") else { return };
+    for v in &vectors {
+        let got = Boin::new(number(v, "target")).expect("a target");
+        let mut check = Check::new(format!("boin {}", got.target));
+        check.number("escalate", got.escalate, number(v, "lambda_e"), CLOSED);
+        check.number("deescalate", got.deescalate, number(v, "lambda_d"), CLOSED);
+        let words = |key: &str| -> Vec<Option<u32>> {
+            let list = v[key].as_array().expect("a list");
+            list.iter().map(|x| x.as_str().expect("text").trim().parse().ok()).collect()
+        };
+        for (i, n) in words("n").into_iter().enumerate() {
+            let row = got.row(n.expect("a number")).expect("a row");
+            assert_eq!(Some(row.escalate_at_most), words("escalate_if_le")[i], "{n:?}");
+            assert_eq!(row.deescalate_at_least, words("deescalate_if_ge")[i], "{n:?}");
+            assert_eq!(row.eliminate_at_least, words("eliminate_if_ge")[i], "{n:?}");
+            check.count += 3;
+        }
+    }
+}
+
+#[test]
+fn predictive_probability_vectors() {
+    let Some(vectors) = tables("trial.toml", "pred_prob") else { return };
+    for v in &vectors {
+        let prior = numbers(v, "prior");
+        let rule = PredictiveRule {
+            prior: (prior[0], prior[1]),
+            p0: number(v, "p0"),
+            theta: number(v, "theta_t"),
+            n_max: whole(v, "n_max") as u32,
+        };
+        let (x, n) = (whole(v, "x") as u32, whole(v, "n") as u32);
+        let mut check = Check::new(format!("pred_prob {x}/{n} of {}", rule.n_max));
+        check.number("pp", rule.probability(x, n).expect("valid"), number(v, "pp"), CLOSED);
+        let now = rule.posterior(x, n).expect("valid");
+        check.number("posterior", now, number(v, "post_prob_now"), CLOSED);
+    }
+}
+
+#[test]
+fn group_sequential_vectors() {
+    use group_sequential::{Spending, equal_looks, spending_bounds, wang_tsiatis};
+    let Some(vectors) = tables("trial.toml", "group_seq") else { return };
+    for v in &vectors {
+        let looks = equal_looks(whole(v, "k") as usize);
+        let mut check = Check::new(format!("group_seq {} looks", looks.len()));
+        let of = spending_bounds(&looks, 0.025, Spending::OBrienFleming).expect("looks");
+        let pocock = spending_bounds(&looks, 0.025, Spending::Pocock).expect("looks");
+        let steep = wang_tsiatis(&looks, 0.025, 0.0).expect("looks");
+        check.list("lan_demets_of", &of.bounds, &numbers(v, "lan_demets_of"), GRID);
+        check.list("lan_demets_pocock", &pocock.bounds, &numbers(v, "lan_demets_pocock"), GRID);
+        check.list("wang_tsiatis_of", &steep.bounds, &numbers(v, "wang_tsiatis_of"), GRID);
+        let inflation = of.inflation(0.1).expect("a power");
+        check.number("inflation", inflation, number(v, "inflation_ldof_power90"), GRID);
+    }
+}
+
+#[test]
+fn schoenfeld_vectors() {
+    let Some(vectors) = tables("trial.toml", "schoenfeld_events") else { return };
+    for v in &vectors {
+        let (hr, alpha) = (number(v, "hr"), number(v, "alpha_one_sided"));
+        let got = events::schoenfeld(hr, alpha, number(v, "beta"), 0.5).expect("valid");
+        let mut check = Check::new(format!("schoenfeld_events {hr}"));
+        check.number("events", got, number(v, "events"), CLOSED);
     }
 }
