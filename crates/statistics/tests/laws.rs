@@ -480,6 +480,7 @@ fn simulated_trials_have_the_power_that_was_planned() {
     let power = simulate(alternative);
     assert!((power - design.power(n).expect("some")).abs() < 0.015, "{power}");
     let size = simulate(null);
+    println!("n {n}, power {power}, planned {}, size {size}", design.power(n).expect("some"));
     assert!((size - 0.05).abs() < 0.01, "{size}");
 }
 

@@ -2,6 +2,7 @@
 
 use super::data::check_times;
 use crate::error::{Error, Result, length, open_unit};
+use nalgebra::{DMatrix, DVector};
 
 /// For each subject the last time at which it had not happened and the first at which it had.
 ///
@@ -75,7 +76,7 @@ pub struct Turnbull {
     /// No distribution has a log likelihood higher by more than this: the certificate, subjects
     /// times the greatest derivative towards one piece (Gentleman and Geyer 1994).
     pub gap: f64,
-    /// Steps of the EM algorithm.
+    /// Steps of the EM algorithm, not counting Newton's.
     pub iterations: usize,
 }
 
@@ -91,12 +92,19 @@ pub struct Bounds {
 /// EM steps before giving up.
 const ITERATIONS: usize = 200_000;
 
+/// Changes between EM and Newton's method before giving up.
+const ROUNDS: usize = 500;
+
 /// Certificate at which the iteration ends, per subject.
 const TOLERANCE: f64 = 1e-10;
 
+/// Most innermost intervals for Newton's method, whose matrix has a row for each.
+const NEWTON: usize = 400;
+
 impl Turnbull {
-    /// The estimate, by the EM algorithm with squared extrapolation (Varadhan and Roland 2008),
-    /// until the certificate says that nothing better exists.
+    /// The estimate: the EM algorithm with squared extrapolation (Varadhan and Roland 2008) until
+    /// near, Newton's method on the masses above zero to the end, and again until the certificate
+    /// says that nothing better exists.
     ///
     /// # Errors
     /// When the certificate is not reached.
@@ -105,57 +113,38 @@ impl Turnbull {
         let problem = Problem::new(data, &innermost);
         let k = innermost.len();
         let mut mass = vec![1.0 / k as f64; k];
-        let (mut first, mut second) = (vec![0.0; k], vec![0.0; k]);
-        let mut iterations = 0;
-        loop {
-            let gap = problem.em(&mass, &mut first);
-            if gap <= TOLERANCE {
-                break;
+        let mut spare = vec![0.0; k];
+        let (mut iterations, mut rounds) = (0, 0);
+        // EM alone ends it, slowly, where Newton's method would be too large.
+        let mut near = if k <= NEWTON { 1e-4 } else { TOLERANCE };
+        let excess = loop {
+            iterations += problem.climb(&mut mass, near, ITERATIONS - iterations);
+            if k <= NEWTON {
+                problem.polish(&mut mass);
             }
-            if iterations >= ITERATIONS {
+            let (excess, best) = problem.em(&mass, &mut spare);
+            if excess <= TOLERANCE {
+                break excess;
+            }
+            rounds += 1;
+            if iterations >= ITERATIONS || rounds >= ROUNDS {
                 let what = "the estimate from intervals";
-                return Err(Error::NotConverged { what, iterations, gap });
+                return Err(Error::NotConverged { what, iterations, gap: excess });
             }
-            problem.em(&first, &mut second);
-            iterations += 2;
-            let (mut r2, mut v2) = (0.0, 0.0);
-            for j in 0..k {
-                let r = first[j] - mass[j];
-                let v = second[j] - first[j] - r;
-                r2 += r * r;
-                v2 += v * v;
+            // EM cannot bring back a mass of zero.
+            if mass[best] == 0.0 {
+                mass.iter_mut().for_each(|p| *p *= 1.0 - 1e-3);
+                mass[best] = 1e-3;
             }
-            let mut next = second.clone();
-            if v2 > 0.0 {
-                let step = -(r2 / v2).sqrt();
-                if step < -1.0 {
-                    let far: Vec<f64> = (0..k)
-                        .map(|j| {
-                            let r = first[j] - mass[j];
-                            let v = second[j] - first[j] - r;
-                            // A mass that would go below zero stays where EM puts it.
-                            let far = mass[j] - 2.0 * step * r + step * step * v;
-                            if far > 0.0 { far } else { second[j] }
-                        })
-                        .collect();
-                    let total: f64 = far.iter().sum();
-                    let far: Vec<f64> = far.iter().map(|p| p / total).collect();
-                    // Extrapolation may overshoot; EM never falls.
-                    if problem.log_likelihood(&far) >= problem.log_likelihood(&second) {
-                        next = far;
-                    }
-                }
-            }
-            mass = next;
-        }
-        let gap = data.len() as f64 * problem.em(&mass, &mut first).max(0.0);
+            near = (0.1 * near).max(TOLERANCE);
+        };
         let pieces = innermost.iter().zip(&mass);
         let pieces = pieces.map(|(&(left, right), &mass)| Piece { left, right, mass });
         Ok(Self {
-            // Below this a mass is what is left of one that EM only halves.
+            // Below this a mass is what is left of one that EM only makes smaller.
             pieces: pieces.filter(|piece| piece.mass > 1e-12).collect(),
             log_likelihood: problem.log_likelihood(&mass),
-            gap,
+            gap: data.len() as f64 * excess.max(0.0),
             iterations,
         })
     }
@@ -239,9 +228,9 @@ impl Problem {
         sums
     }
 
-    /// One step of EM; returns the greatest derivative of the mean log likelihood towards one
-    /// piece, less one.
-    fn em(&self, mass: &[f64], next: &mut [f64]) -> f64 {
+    /// One step of EM. Returns the greatest derivative of the mean log likelihood towards one
+    /// piece, less one, and that piece.
+    fn em(&self, mass: &[f64], next: &mut [f64]) -> (f64, usize) {
         let sums = Self::sums(mass);
         let mut change = vec![0.0; mass.len() + 1];
         for &(from, to) in &self.ranges {
@@ -250,13 +239,121 @@ impl Problem {
             change[to] -= inverse;
         }
         let n = self.ranges.len() as f64;
-        let (mut derivative, mut greatest) = (0.0, f64::NEG_INFINITY);
+        let (mut derivative, mut greatest, mut best) = (0.0, f64::NEG_INFINITY, 0);
         for (j, next) in next.iter_mut().enumerate() {
             derivative += change[j];
-            greatest = greatest.max(derivative / n);
+            if derivative > greatest {
+                (greatest, best) = (derivative, j);
+            }
             *next = mass[j] * derivative / n;
         }
-        greatest - 1.0
+        (greatest / n - 1.0, best)
+    }
+
+    /// EM with extrapolation until the derivative is within a tolerance; returns the steps.
+    fn climb(&self, mass: &mut [f64], tolerance: f64, most: usize) -> usize {
+        let k = mass.len();
+        let (mut first, mut second) = (vec![0.0; k], vec![0.0; k]);
+        let mut steps = 0;
+        while steps < most && self.em(mass, &mut first).0 > tolerance {
+            self.em(&first, &mut second);
+            steps += 2;
+            let (mut r2, mut v2) = (0.0, 0.0);
+            for j in 0..k {
+                let r = first[j] - mass[j];
+                let v = second[j] - first[j] - r;
+                r2 += r * r;
+                v2 += v * v;
+            }
+            let length = if v2 > 0.0 { -(r2 / v2).sqrt() } else { -1.0 };
+            if length < -1.0 {
+                for j in 0..k {
+                    let r = first[j] - mass[j];
+                    let v = second[j] - first[j] - r;
+                    // A mass that would go below zero stays where EM puts it.
+                    let far = mass[j] - 2.0 * length * r + length * length * v;
+                    mass[j] = if far > 0.0 { far } else { second[j] };
+                }
+                let total: f64 = mass.iter().sum();
+                mass.iter_mut().for_each(|p| *p /= total);
+                // Extrapolation may overshoot; EM never falls.
+                if self.log_likelihood(mass) >= self.log_likelihood(&second) {
+                    continue;
+                }
+            }
+            mass.copy_from_slice(&second);
+        }
+        steps
+    }
+
+    /// Newton's method on the masses above zero, which sum to one; one that would fall below zero
+    /// is set to it and left there.
+    fn polish(&self, mass: &mut [f64]) {
+        let mut active: Vec<usize> = (0..mass.len()).filter(|j| mass[*j] > 0.0).collect();
+        let n = self.ranges.len() as f64;
+        for _ in 0..200 {
+            let m = active.len();
+            let sums = Self::sums(mass);
+            // The curvature with a border for the sum, and the slope.
+            let mut matrix = DMatrix::<f64>::zeros(m + 1, m + 1);
+            let mut slope = DVector::<f64>::zeros(m + 1);
+            for &(from, to) in &self.ranges {
+                let inverse = 1.0 / (sums[to] - sums[from]);
+                let first = active.partition_point(|j| *j < from);
+                let end = active.partition_point(|j| *j < to);
+                for a in first..end {
+                    slope[a] += inverse / n;
+                    for b in first..end {
+                        matrix[(a, b)] += inverse * inverse / n;
+                    }
+                }
+            }
+            let ridge = 1e-12 * (0..m).map(|a| matrix[(a, a)]).fold(0.0, f64::max);
+            for a in 0..m {
+                // Masses that the data cannot tell apart leave it singular.
+                matrix[(a, a)] += ridge;
+                matrix[(a, m)] = 1.0;
+                matrix[(m, a)] = 1.0;
+            }
+            let Some(step) = matrix.lu().solve(&slope) else { return };
+            let largest = (0..m).map(|a| step[a].abs()).fold(0.0, f64::max);
+            if !(largest > 1e-15) {
+                return;
+            }
+            let (mut length, mut blocked) = (1.0, None);
+            for a in 0..m {
+                let room = mass[active[a]] / -step[a];
+                if step[a] < 0.0 && room < length {
+                    (length, blocked) = (room, Some(a));
+                }
+            }
+            let here = self.log_likelihood(mass);
+            let mut halvings = 0;
+            let next = loop {
+                let mut trial = mass.to_vec();
+                for a in 0..m {
+                    trial[active[a]] = (trial[active[a]] + length * step[a]).max(0.0);
+                }
+                if let Some(a) = blocked {
+                    trial[active[a]] = 0.0;
+                }
+                if self.log_likelihood(&trial) >= here - 1e-13 * here.abs() {
+                    break trial;
+                }
+                halvings += 1;
+                if halvings > 30 {
+                    return;
+                }
+                blocked = None;
+                length *= 0.5;
+            };
+            mass.copy_from_slice(&next);
+            if let Some(a) = blocked {
+                active.remove(a);
+            } else if largest < 1e-9 {
+                return;
+            }
+        }
     }
 
     fn log_likelihood(&self, mass: &[f64]) -> f64 {
