@@ -327,8 +327,17 @@ impl Population {
     /// # Errors
     /// When there is none, or it cannot be used.
     pub fn named(name: &str) -> Result<Self, PopulationError> {
+        let file = if name == SHIPPED.0 { "populations/net-liver.toml" } else { name };
+        Self::parse(&Self::text_of(name)?, file)
+    }
+
+    /// The text of the shipped population, or that of a file.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub fn text_of(name: &str) -> Result<String, PopulationError> {
         if name == SHIPPED.0 {
-            return Self::parse(SHIPPED.1, "populations/net-liver.toml");
+            return Ok(SHIPPED.1.to_owned());
         }
         let path = Path::new(name);
         if !path.is_file() {
@@ -339,7 +348,7 @@ impl Population {
         if found > MAX_BYTES {
             return Err(PopulationError::TooLong { path: path.to_owned(), found });
         }
-        Self::parse(&std::fs::read_to_string(path).map_err(io)?, name)
+        std::fs::read_to_string(path).map_err(io)
     }
 
     /// The text of the shipped population.

@@ -74,21 +74,31 @@ impl Posterior {
         Self::parse(SHIPPED, "populations/net-liver.posterior.csv", population)
     }
 
-    /// Reads a file.
+    /// The text of the one that comes with the program.
+    #[must_use]
+    pub fn shipped_text() -> &'static str {
+        SHIPPED
+    }
+
+    /// The text of a file.
     ///
     /// # Errors
-    /// When it cannot be read, or a value is outside its range.
-    pub fn read(path: &Path, population: &Population) -> Result<Self, PosteriorError> {
+    /// When it cannot be read.
+    pub fn text_of(path: &Path) -> Result<String, PosteriorError> {
         let io = |source| PosteriorError::Read { path: path.to_owned(), source };
         let found = std::fs::metadata(path).map_err(io)?.len();
         if found > MAX_BYTES {
             return Err(PosteriorError::TooLong { path: path.to_owned(), found });
         }
-        Self::parse(
-            &std::fs::read_to_string(path).map_err(io)?,
-            &path.display().to_string(),
-            population,
-        )
+        std::fs::read_to_string(path).map_err(io)
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a value is outside its range.
+    pub fn read(path: &Path, population: &Population) -> Result<Self, PosteriorError> {
+        Self::parse(&Self::text_of(path)?, &path.display().to_string(), population)
     }
 
     /// Reads a text: lines of notes that begin with `#`, a line of names, lines of numbers.

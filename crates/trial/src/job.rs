@@ -13,7 +13,7 @@ use crate::ward::{self, Run};
 use hepatica_biology::population::{Parameter, Population, Setting, Theta};
 use hepatica_physics::Nuclide;
 use rayon::prelude::*;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 /// Most patients of a unit.
 pub const UNIT: u64 = 4096;
@@ -197,14 +197,25 @@ impl Job {
     pub fn run(
         &self,
         keep: bool,
+        see: impl FnMut(&Unit, &Done) -> ControlFlow<()>,
+    ) -> (Vec<Drawn>, bool) {
+        self.run_draws(0..self.draws, keep, see)
+    }
+
+    /// [`Job::run`] of some draws.
+    pub fn run_draws(
+        &self,
+        draws: Range<u64>,
+        keep: bool,
         mut see: impl FnMut(&Unit, &Done) -> ControlFlow<()>,
     ) -> (Vec<Drawn>, bool) {
-        let units = self.units();
-        let mut drawn: Vec<Drawn> = (0..self.draws).map(|_| self.empty()).collect();
+        let mut units = self.units();
+        units.retain(|u| draws.contains(&u.draw));
+        let mut drawn: Vec<Drawn> = draws.clone().map(|_| self.empty()).collect();
         for batch in units.chunks(4 * rayon::current_num_threads().max(1)) {
             let done: Vec<Done> = batch.par_iter().map(|unit| self.compute(unit, keep)).collect();
             for (unit, done) in batch.iter().zip(&done) {
-                drawn[unit.draw as usize].add(unit, done);
+                drawn[(unit.draw - draws.start) as usize].add(unit, done);
                 if see(unit, done).is_break() {
                     return (drawn, false);
                 }

@@ -17,6 +17,8 @@
 //! | [`calibrate`] | what they leave possible |
 //! | [`results`] | the numbers of a simulation |
 //! | `rows` | virtual patients as Parquet |
+//! | [`design`] | trials of virtual patients: what else would also win |
+//! | [`timing`] | which day for the spheres |
 //! | [`independence`] | what two therapies would do if neither helped the other |
 //!
 //! What a virtual patient's clinic does on a day is what `hepatica-regimen` says of a real patient's day;
@@ -24,6 +26,7 @@
 //! what it cannot tell. Knows nothing of images and pages.
 
 pub mod calibrate;
+pub mod design;
 pub mod draws;
 pub mod estimate;
 pub mod independence;
@@ -39,6 +42,7 @@ pub mod rows;
 pub mod sweep;
 pub mod tally;
 pub mod targets;
+pub mod timing;
 pub mod ward;
 
 pub use draws::{Parameters, Posterior};

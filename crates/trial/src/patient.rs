@@ -1323,3 +1323,62 @@ fn in_window(p: &ProcedureProgram, cycle: i32, day: i32, ready: bool) -> bool {
         && window(p, cycle)
             .is_some_and(|[_, earliest, _, latest]| (earliest..=latest).contains(&day))
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::ward::follow;
+    use hepatica_biology::population::Population;
+    use hepatica_physics::Nuclide;
+    use hepatica_regimen::Protocol;
+
+    /// Some patient's outcome, for tests that change parts of it.
+    pub(crate) fn anybody() -> Outcome {
+        let population = Population::named("net-liver").expect("shipped");
+        let program =
+            Program::compile(&Protocol::named("tare").expect("shipped"), None).expect("a program");
+        let setting = population.setting("captemy90").expect("shipped").clone();
+        let model = Model::new(population.middle(), setting, &Nuclide::Y90);
+        follow(
+            &crate::ward::Run { model: &model, program: &program, seed: 1, horizon: 400 },
+            3,
+            &mut (),
+        )
+    }
+
+    /// Side by side or alone, a patient is the same.
+    #[test]
+    fn a_patient_does_not_depend_on_the_neighbours() {
+        let population = Population::named("net-liver").expect("shipped");
+        let protocol = Protocol::named("captemy90").expect("shipped");
+        let program = Program::compile(&protocol, Some("g3-2024")).expect("a program");
+        let setting = population.setting("captemy90").expect("shipped").clone();
+        let model = Model::new(population.draw(3, 1), setting, &Nuclide::Y90);
+        let run = crate::ward::Run { model: &model, program: &program, seed: 4, horizon: 1000 };
+        let all = crate::ward::run(&run, 100..160);
+        for (n, o) in all.iter().enumerate() {
+            assert_eq!(*o, follow(&run, 100 + n as u64, &mut ()), "patient {n}");
+        }
+        assert_eq!(crate::ward::run(&run, 130..140), all[30..40]);
+    }
+
+    /// Drugs and dose help: on average nobody is worse off for a sensitiser.
+    #[test]
+    fn a_sensitiser_does_not_harm_response() {
+        use hepatica_biology::population::Parameter;
+        let population = Population::named("net-liver").expect("shipped");
+        let protocol = Protocol::named("captemy90").expect("shipped");
+        let program = Program::compile(&protocol, Some("g3-2024")).expect("a program");
+        let setting = population.setting("captemy90").expect("shipped").clone();
+        let responses = |sensitiser: f64| {
+            let mut theta = population.middle();
+            theta[Parameter::CapecitabineSensitiser] = sensitiser;
+            theta[Parameter::TemozolomideSensitiser] = sensitiser;
+            let model = Model::new(theta, setting.clone(), &Nuclide::Y90);
+            let run = crate::ward::Run { model: &model, program: &program, seed: 4, horizon: 1000 };
+            crate::ward::run(&run, 0..3000).iter().filter(|o| o.best[0] == Best::Response).count()
+        };
+        let (none, some, much) = (responses(0.0), responses(0.3), responses(1.0));
+        assert!(none < some && some < much, "{none} {some} {much}");
+    }
+}
