@@ -194,3 +194,28 @@ fn near_column(near: &Option<String>) -> String {
         |n| format!("; is it {n}?"),
     )
 }
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub enum AnalysisError {
+    /// The data.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A number that nothing can be reckoned with.
+    #[error(transparent)]
+    Statistics(#[from] hepatica_statistics::Error),
+    /// The level of intervals.
+    #[error("level {found} of intervals, expected above 0.5 and below 1; the usual one is 0.95")]
+    Level {
+        /// What was asked for.
+        found: f64,
+    },
+    /// A plan.
+    #[error("{}: {why}", .path.display())]
+    Plan {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+}

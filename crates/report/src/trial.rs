@@ -98,10 +98,10 @@ impl Rows {
             // Writing to a string cannot fail.
             match cell {
                 Cell::Text(text) => self.0.push_str(&crate::curves::quoted(text)),
-                Cell::Number(Some(x)) => {
+                Cell::Number(Some(x)) if x.is_finite() => {
                     let _ = write!(self.0, "{x}");
                 }
-                Cell::Number(None) => {}
+                Cell::Number(_) => {}
             }
         }
         self.0.push('\n');

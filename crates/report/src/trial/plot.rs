@@ -172,8 +172,6 @@ pub(super) enum Swatch {
     Square(&'static str),
     /// A shape.
     Shape(usize),
-    /// A grey dashed line.
-    Dashed,
 }
 
 impl Page {
@@ -236,9 +234,6 @@ impl Page {
                     c.rect([x + 6.0, mid - 6.0, x + 20.0, mid + 6.0], &format!(r#"fill="{colour}""#));
                 }
                 Swatch::Shape(k) => shape(c, *k, [x + 14.0, mid], 5.0),
-                Swatch::Dashed => {
-                    c.line([x, mid], [x + 24.0, mid], &stroke(SOFT, 1.1, "5 3"));
-                }
             }
             self.canvas.label(&name, [x + wide, self.y], Anchor::Start, TEXT);
             x += wide + width(&name, TEXT) + 20.0;
@@ -340,7 +335,7 @@ mod tests {
         };
         let axis = Axis::new("x");
         assert_eq!(ticks(&axis, &[-61.0, 37.0]), ["−80", "−60", "−40", "−20", "0", "20", "40"]);
-        assert_eq!(ticks(&axis, &[0.013, 0.041]), ["0.01", "0.02", "0.03", "0.04", "0.05"]);
+        assert_eq!(ticks(&axis, &[0.02, 0.06]), ["0.02", "0.03", "0.04", "0.05", "0.06"]);
         let percent = Axis::new("x").from_to(0.0, 1.0).in_percent();
         assert_eq!(ticks(&percent, &[]), ["0", "20", "40", "60", "80", "100"]);
         assert_eq!(ticks(&axis, &[3.0]).len(), 6);
