@@ -175,10 +175,10 @@ fn recist_vectors() {
 
 #[test]
 fn the_other_vectors_are_for_other_parts() {
-    // Survival and designs: the trial, which does not exist yet.
+    // Survival and designs: crates/statistics.
     for name in ["km", "simon"] {
         if let Some(list) = tables("trial.toml", name) {
-            println!("aside   {} of {name} (the trial)", list.len());
+            println!("aside   {} of {name} (statistics)", list.len());
         }
     }
 }

@@ -7,10 +7,12 @@ use hepatica_statistics::design::simon::{self, TwoStage};
 use hepatica_statistics::design::toxicity::{BayesianRule, repeated_test};
 use hepatica_statistics::design::{events, group_sequential, single_stage, two_stage};
 use hepatica_statistics::proportion;
+use hepatica_statistics::survival::competing::{fine_gray, gray_test};
 use hepatica_statistics::survival::cox::{self, CoxOptions, Ties, TimeTransform};
+use hepatica_statistics::survival::parametric::{self, Family, Observed};
 use hepatica_statistics::survival::{
-    AalenJohansen, CompetingRisks, KaplanMeier, LogRankOptions, Scale, Survival, Weibull, log_rank,
-    one_sample_log_rank, restricted_mean,
+    AalenJohansen, CompetingRisks, IntervalCensored, KaplanMeier, LogRankOptions, Scale, Survival,
+    Turnbull, Weibull, log_rank, one_sample_log_rank, restricted_mean,
 };
 use hepatica_vectors::{as_number, tables};
 use std::collections::BTreeMap;
@@ -647,5 +649,107 @@ fn schoenfeld_vectors() {
         let got = events::schoenfeld(hr, alpha, number(v, "beta"), 0.5).expect("valid");
         let mut check = Check::new(format!("schoenfeld_events {hr}"));
         check.number("events", got, number(v, "events"), CLOSED);
+    }
+}
+
+#[test]
+fn cuminc_variance_vectors() {
+    let Some(vectors) = tables("trial.toml", "cuminc_var") else { return };
+    for v in &vectors {
+        for sex in ["F", "M"] {
+            let curve = AalenJohansen::fit(&mgus(sex), 1).expect("a cause");
+            let times = numbers(v, "times");
+            let got: Vec<_> = times.iter().map(|t| curve.variance_aalen(*t)).collect();
+            let mut check = Check::new(format!("cuminc_var {sex}"));
+            check.list("variance", &got, &numbers(v, sex), CLOSED);
+        }
+    }
+}
+
+#[test]
+fn gray_test_vectors() {
+    let Some(vectors) = tables("trial.toml", "gray_test") else { return };
+    let set = DataSet::read("mgus2").expect("the file is there");
+    for v in &vectors {
+        let cause = whole(v, "cause") as u32;
+        let got = gray_test(&mgus("all"), &set.labels(text(v, "group")), cause).expect("groups");
+        let mut check = Check::new(format!("gray_test cause {cause}"));
+        check.number("chisq", got.test.statistic, number(v, "chisq"), CLOSED);
+        check.number("df", got.test.df as f64, number(v, "df"), 0.0);
+        check.number("p", got.p(), number(v, "p"), CLOSED);
+    }
+}
+
+#[test]
+fn fine_gray_vectors() {
+    let Some(vectors) = tables("trial.toml", "fine_gray") else { return };
+    let set = DataSet::read("mgus2").expect("the file is there");
+    for v in &vectors {
+        let cause = whole(v, "cause") as u32;
+        let columns = [set.column("age"), set.column("sex")];
+        let got = fine_gray::fit(&mgus("all"), cause, &columns).expect("fits");
+        let mut check = Check::new(format!("fine_gray cause {cause}"));
+        check.list("coef", &got.coefficients, &numbers(v, "coef"), ITERATED);
+        check.list("se", &got.std_errors(), &numbers(v, "se"), ITERATED);
+        check.number("loglik", got.log_likelihood, number(v, "loglik"), ITERATED);
+    }
+}
+
+#[test]
+fn parametric_vectors() {
+    let Some(vectors) = tables("trial.toml", "survreg") else { return };
+    for v in &vectors {
+        let set = DataSet::read(text(v, "data")).expect("the file is there");
+        let family = match text(v, "dist") {
+            "exponential" => Family::Exponential,
+            "weibull" => Family::Weibull,
+            "lognormal" => Family::LogNormal,
+            "loglogistic" => Family::LogLogistic,
+            other => panic!("family {other}"),
+        };
+        let rows = Observed::rows(&set.survival());
+        let got = parametric::fit(&rows, &[set.column("sex")], family).expect("fits");
+        let coefficients = [got.intercept, got.coefficients[0]];
+        let mut check = Check::new(format!("survreg {family:?}"));
+        check.list("coef", &coefficients, &numbers(v, "coef"), ITERATED);
+        check.number("sigma", got.sigma, number(v, "sigma"), ITERATED);
+        check.number("loglik", got.log_likelihood, number(v, "loglik"), ITERATED);
+        check.list("se", &got.std_errors(), &numbers(v, "se"), ITERATED);
+    }
+}
+
+#[test]
+fn turnbull_vectors() {
+    let Some(vectors) = tables("trial.toml", "turnbull") else { return };
+    for v in &vectors {
+        let (left, right) = (numbers(v, "left"), numbers(v, "right"));
+        let data = IntervalCensored::new(left.clone(), right.clone()).expect("valid");
+        let mut check = Check::new(format!("turnbull {}", text(v, "data")));
+        check.number("n", data.len() as f64, number(v, "n"), 0.0);
+        let got = Turnbull::fit(&data).expect("converges");
+        println!("        gap {:.1e} after {} steps", got.gap, got.iterations);
+        let grid = numbers(v, "grid");
+        let want = numbers(v, "npmle_surv_at_grid");
+        for (i, (t, want)) in grid.iter().zip(want).enumerate() {
+            // The script's last cell stands for all that is later.
+            let at = got.at(if i + 1 == grid.len() { f64::INFINITY } else { *t });
+            check.maybe("npmle", Some(at.lower), want, ITERATED, 1e-9);
+            check.maybe("npmle", Some(at.upper), want, ITERATED, 1e-9);
+        }
+        let weibull = parametric::fit(&Observed::intervals(&data), &[], Family::Weibull);
+        let weibull = weibull.expect("fits");
+        check.number("mu", weibull.intercept, number(v, "weibull_mu"), ITERATED);
+        check.number("sigma", weibull.sigma, number(v, "weibull_sigma"), ITERATED);
+        check.number("loglik", weibull.log_likelihood, number(v, "weibull_loglik"), ITERATED);
+        let median = weibull.quantile(0.5, &[]).expect("a share");
+        check.number("median", median, number(v, "weibull_median"), ITERATED);
+        // What the usual practice gives: an event when it is seen.
+        let event: Vec<bool> = right.iter().map(|r| r.is_finite()).collect();
+        let time = left.iter().zip(&right).map(|(l, r)| if r.is_finite() { *r } else { *l });
+        let naive = Survival::new(time.collect(), event).expect("valid");
+        let median = KaplanMeier::fit(&naive).median();
+        check.maybe("naive", median, number(v, "naive_right_endpoint_median"), 0.0, 0.0);
+        let truth = KaplanMeier::fit(&DataSet::read("lung").expect("there").survival()).median();
+        check.maybe("true", truth, number(v, "true_event_median"), 0.0, 0.0);
     }
 }

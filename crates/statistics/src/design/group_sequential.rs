@@ -50,7 +50,7 @@ pub struct GroupSequential {
 const REACH: f64 = 9.0;
 
 /// Most looks; the work grows with a power of their number.
-const LOOKS: usize = 100;
+const LOOKS: usize = 50;
 
 fn checked(fractions: &[f64], alpha: f64) -> Result<()> {
     open_unit("alpha", alpha)?;
@@ -141,7 +141,7 @@ pub fn wang_tsiatis(fractions: &[f64], alpha: f64, delta: f64) -> Result<GroupSe
         let c = (low * under - high * over) / (under - over);
         let c = if c > low && c < high { c } else { 0.5 * (low + high) };
         let there = (size(c) / alpha).ln();
-        if there.abs() < 1e-14 {
+        if there.abs() < 1e-12 {
             low = c;
             break;
         }
@@ -251,11 +251,18 @@ impl Going {
         if self.last == 0.0 {
             return normal::pdf(z - self.drift * t.sqrt());
         }
+        // Only points within reach of z count; they are in ascending order.
+        let (more, root) = (t - self.last, t.sqrt());
+        let deviation = (more / t).sqrt();
+        let from =
+            |reach: f64| ((z + reach * deviation) * root - self.drift * more) / self.last.sqrt();
+        let first = self.points.partition_point(|(z, _)| *z < from(-REACH));
+        let end = self.points.partition_point(|(z, _)| *z <= from(REACH));
         let part = |(from, weight): &(f64, f64)| {
             let (mean, deviation) = self.step(*from, t);
             weight * normal::pdf((z - mean) / deviation) / deviation
         };
-        self.points.iter().map(part).sum()
+        self.points[first..end].iter().map(part).sum()
     }
 
     /// The bound beyond which a given probability lies.

@@ -123,8 +123,8 @@ mod tests {
 
     #[test]
     fn lee_and_liu_2008_example() {
-        // Clinical Trials 5, 93: p0 0.6, prior Beta(0.6, 0.4), n_max 40, theta 0.9: 16 of 23 so
-        // far gives 0.5656, and 28 of 40 is not success while 29... of their table 1 is.
+        // Clinical Trials 5, 93: after 16 of 23, 12 or more of the 17 to come are success, and the
+        // predictive probability is 0.5656.
         let rule = PredictiveRule { prior: (0.6, 0.4), p0: 0.6, theta: 0.9, n_max: 40 };
         let p = rule.probability(16, 23).expect("valid");
         assert!((p - 0.5656).abs() < 5e-5, "{p}");

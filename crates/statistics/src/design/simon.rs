@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn admissible_designs_of_jung_2004() {
-        // Jung, Lee, Kim, George 2004, p0 0.1, p1 0.3 with alpha 0.05, beta 0.15.
+        // Jung, Lee, Kim and George 2004: the corners of the hull, of which minimax and optimal are two.
         let s = search(0.1, 0.3, 0.05, 0.2, 60).expect("found");
         let admissible = s.admissible();
         assert_eq!(admissible[0].candidate, s.minimax());

@@ -6,6 +6,7 @@
 
 use super::data::{Survival, compress};
 use super::kaplan_meier::KaplanMeier;
+use super::regression::{Covariates, Likelihood, Moments, dependent, invert, maximise, weights};
 use crate::distribution::{ln_gamma, normal};
 use crate::error::{Error, Result, length, open_unit};
 use crate::{ChiSquared, Interval};
@@ -71,10 +72,7 @@ pub struct Cox {
 #[derive(Debug, Clone)]
 struct Model {
     ties: Ties,
-    terms: usize,
-    /// Covariates less their mean, over their standard deviation; `terms` for each position.
-    x: Vec<f64>,
-    scale: Vec<f64>,
+    covariates: Covariates,
     time: Vec<f64>,
     event: Vec<bool>,
     /// Row of each position.
@@ -95,21 +93,6 @@ struct Contribution<'a> {
     information: &'a DMatrix<f64>,
 }
 
-/// Log likelihood, score and information at some coefficients.
-struct Likelihood {
-    value: f64,
-    score: DVector<f64>,
-    information: DMatrix<f64>,
-}
-
-/// A Newton decrement (twice the expected rise of the likelihood) from which one more step, being
-/// quadratic, is at rounding.
-const DECREMENT: f64 = 1e-10;
-
-/// Standard error of a coefficient of a covariate of unit spread that no data with a maximum give:
-/// where the likelihood rises for ever, information falls towards zero.
-const RUNAWAY: f64 = 1e3;
-
 /// Fits a model; `covariates` has a list for each term with a value for each row.
 ///
 /// # Errors
@@ -117,137 +100,37 @@ const RUNAWAY: f64 = 1e3;
 /// vary or is a combination of others, or the likelihood has no finite maximum.
 pub fn fit(data: &Survival, covariates: &[&[f64]], options: &CoxOptions) -> Result<Cox> {
     let model = Model::new(data, covariates, options)?;
-    let p = model.terms;
-    let mut beta = DVector::zeros(p);
-    let mut here = model.likelihood(&beta);
-    let null = here.value;
-    let mut step = newton_step(&here)?;
-    let score = here.score.dot(&step);
-    let mut iterations = 0;
-    loop {
-        let decrement = here.score.dot(&step);
-        if iterations >= options.max_iterations {
-            return Err(Error::NotConverged { what: "the Cox model", iterations, gap: decrement });
-        }
-        iterations += 1;
-        // A full step, halved until the likelihood does not fall.
-        let mut size = 1.0;
-        let next = loop {
-            let trial = &beta + size * &step;
-            let there = model.likelihood(&trial);
-            if there.value >= here.value - 1e-12 * here.value.abs() {
-                beta = trial;
-                break there;
-            }
-            size *= 0.5;
-            if size < 1e-10 {
-                let gap = decrement;
-                return Err(Error::NotConverged { what: "the Cox model", iterations, gap });
-            }
-        };
-        let last = decrement < DECREMENT;
-        here = next;
-        if let Some(term) = runaway(&here) {
-            return Err(Error::NoFiniteMaximum { term });
-        }
-        if last {
-            break;
-        }
-        step = newton_step(&here)?;
-    }
-    let inverse = here
-        .information
-        .clone()
-        .cholesky()
-        .map(|c| c.inverse())
-        .ok_or(Error::Collinear { term: p - 1 })?;
-    let scale = &model.scale;
+    let p = covariates.len();
+    let found =
+        maximise("the Cox model", p, options.max_iterations, |beta| model.likelihood(beta))?;
+    let scale = &model.covariates.scale;
     let chi = |statistic| ChiSquared { statistic, df: p };
+    let beta = &found.beta;
     Ok(Cox {
         coefficients: (0..p).map(|j| beta[j] / scale[j]).collect(),
         covariance: (0..p)
-            .map(|i| (0..p).map(|j| inverse[(i, j)] / (scale[i] * scale[j])).collect())
+            .map(|i| (0..p).map(|j| found.inverse[(i, j)] / (scale[i] * scale[j])).collect())
             .collect(),
-        log_likelihood_null: null,
-        log_likelihood: here.value,
-        likelihood_ratio: chi(2.0 * (here.value - null)),
-        wald: chi((beta.transpose() * &here.information * &beta)[0]),
-        score: chi(score),
-        iterations,
+        log_likelihood_null: found.null,
+        log_likelihood: found.at.value,
+        likelihood_ratio: chi(2.0 * (found.at.value - found.null)),
+        wald: chi((beta.transpose() * &found.at.information * beta)[0]),
+        score: chi(found.score_test),
+        iterations: found.iterations,
         subjects: data.len(),
         events: data.events(),
         model,
     })
 }
 
-fn newton_step(at: &Likelihood) -> Result<DVector<f64>> {
-    if let Some(term) = dependent(&at.information) {
-        return Err(Error::Collinear { term });
-    }
-    let factor = at.information.clone().cholesky();
-    factor.map(|c| c.solve(&at.score)).ok_or(Error::Collinear { term: at.score.len() - 1 })
-}
-
-/// The first term whose variance, given the terms before it, is nil against its own.
-fn dependent(information: &DMatrix<f64>) -> Option<usize> {
-    let p = information.nrows();
-    let mut l = DMatrix::<f64>::zeros(p, p);
-    for j in 0..p {
-        let mut pivot = information[(j, j)];
-        for k in 0..j {
-            pivot -= l[(j, k)] * l[(j, k)];
-        }
-        if !(pivot > 1e-10 * information[(j, j)]) || !(information[(j, j)] > 0.0) {
-            return Some(j);
-        }
-        l[(j, j)] = pivot.sqrt();
-        for i in j + 1..p {
-            let mut sum = information[(i, j)];
-            for k in 0..j {
-                sum -= l[(i, k)] * l[(j, k)];
-            }
-            l[(i, j)] = sum / l[(j, j)];
-        }
-    }
-    None
-}
-
-fn runaway(at: &Likelihood) -> Option<usize> {
-    let p = at.score.len();
-    (0..p).find(|j| !(at.information[(*j, *j)] > 1.0 / (RUNAWAY * RUNAWAY)))
-}
-
 impl Model {
     fn new(data: &Survival, covariates: &[&[f64]], options: &CoxOptions) -> Result<Self> {
         let n = data.len();
-        let terms = covariates.len();
-        if terms == 0 {
+        if covariates.is_empty() {
             return Err(Error::Empty { what: "the list of terms" });
         }
         if data.events() == 0 {
             return Err(Error::NoEvents { what: "events" });
-        }
-        let mut scale = Vec::with_capacity(terms);
-        let mut centre = Vec::with_capacity(terms);
-        for (term, column) in covariates.iter().enumerate() {
-            length("a covariate", n, column.len())?;
-            if let Some(row) = column.iter().position(|x| !x.is_finite()) {
-                let expected = "a finite number (leave out rows with missing values)";
-                return Err(Error::Value {
-                    what: "a covariate",
-                    row,
-                    value: column[row],
-                    expected,
-                });
-            }
-            let mean = column.iter().sum::<f64>() / n as f64;
-            let square = column.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
-            let largest = column.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
-            if !(square.sqrt() > 1e-12 * largest) {
-                return Err(Error::Collinear { term });
-            }
-            centre.push(mean);
-            scale.push(square.sqrt());
         }
         let (stratum, strata) = match options.strata {
             Some(labels) => {
@@ -262,15 +145,9 @@ impl Model {
             row.extend(data.order().iter().copied().filter(|r| stratum[*r] == s));
             bounds.push(row.len());
         }
-        let x = row
-            .iter()
-            .flat_map(|r| (0..terms).map(|j| (covariates[j][*r] - centre[j]) / scale[j]))
-            .collect();
         Ok(Self {
             ties: options.ties,
-            terms,
-            x,
-            scale,
+            covariates: Covariates::new(covariates, &row)?,
             time: row.iter().map(|r| data.times()[*r]).collect(),
             event: row.iter().map(|r| data.event_flags()[*r]).collect(),
             row,
@@ -279,20 +156,10 @@ impl Model {
         })
     }
 
-    fn covariates(&self, position: usize) -> &[f64] {
-        &self.x[position * self.terms..(position + 1) * self.terms]
-    }
-
-    fn predictor(&self, beta: &DVector<f64>) -> Vec<f64> {
-        self.x
-            .chunks_exact(self.terms)
-            .map(|x| x.iter().zip(beta.iter()).map(|(x, b)| x * b).sum())
-            .collect()
-    }
-
     fn likelihood(&self, beta: &DVector<f64>) -> Likelihood {
-        let mut score = DVector::zeros(self.terms);
-        let mut information = DMatrix::zeros(self.terms, self.terms);
+        let p = self.covariates.terms;
+        let mut score = DVector::zeros(p);
+        let mut information = DMatrix::zeros(p, p);
         let value = self.visit(beta, |part| {
             for (total, u) in score.iter_mut().zip(part.score) {
                 *total += u;
@@ -304,11 +171,9 @@ impl Model {
 
     /// Log likelihood; `see` is given each time of events, the last of a stratum first.
     fn visit(&self, beta: &DVector<f64>, mut see: impl FnMut(&Contribution)) -> f64 {
-        let p = self.terms;
-        let eta = self.predictor(beta);
-        // Only differences matter; with the largest at zero nothing overflows.
-        let top = eta.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let weight: Vec<f64> = eta.iter().map(|e| (e - top).exp()).collect();
+        let p = self.covariates.terms;
+        let eta = self.covariates.predictor(beta);
+        let (weight, top) = weights(&eta);
         let mut value = 0.0;
         let mut risk = Moments::new(p);
         let mut dying = Moments::new(p);
@@ -324,10 +189,10 @@ impl Model {
                 let mut deaths = 0;
                 while first > bounds[0] && self.time[first - 1] == time {
                     first -= 1;
-                    risk.add(weight[first], self.covariates(first));
+                    risk.add(weight[first], self.covariates.row(first));
                     if self.event[first] {
                         deaths += 1;
-                        dying.add(weight[first], self.covariates(first));
+                        dying.add(weight[first], self.covariates.row(first));
                         value += eta[first] - top;
                     }
                 }
@@ -336,7 +201,7 @@ impl Model {
                     information.fill(0.0);
                     // Events are first among equal times.
                     for position in first..first + deaths {
-                        for (u, x) in score.iter_mut().zip(self.covariates(position)) {
+                        for (u, x) in score.iter_mut().zip(self.covariates.row(position)) {
                             *u += x;
                         }
                     }
@@ -388,7 +253,7 @@ impl Model {
     /// that nothing overflows: `b(r, k) = (r - k)/r b(r - 1, k) + k/r w b(r - 1, k - 1)`
     /// (Gail, Lubin and Rubinstein 1981, up to that scaling).
     fn subsets(&self, at_risk: std::ops::Range<usize>, weight: &[f64], size: usize) -> Subsets {
-        let p = self.terms;
+        let p = self.covariates.terms;
         let pairs = p * (p + 1) / 2;
         let width = 1 + p + pairs;
         // For each k: the mean product, then its first and second derivatives.
@@ -400,7 +265,7 @@ impl Model {
         for (done, position) in at_risk.enumerate() {
             let r = (done + 1) as f64;
             let w = weight[position] / top;
-            let x = self.covariates(position);
+            let x = self.covariates.row(position);
             for k in (1..=size.min(done + 1)).rev() {
                 let (keep, take) = ((r - k as f64).max(0.0) / r, k as f64 / r * w);
                 let (before, from) = table.split_at_mut(k * width);
@@ -447,36 +312,6 @@ struct Subsets {
     variance: DMatrix<f64>,
 }
 
-/// Weighted sums of 1, x and x x' (lower triangle) over a set of subjects.
-struct Moments {
-    sum: f64,
-    first: Vec<f64>,
-    second: Vec<f64>,
-}
-
-impl Moments {
-    fn new(p: usize) -> Self {
-        Self { sum: 0.0, first: vec![0.0; p], second: vec![0.0; p * p] }
-    }
-
-    fn clear(&mut self) {
-        self.sum = 0.0;
-        self.first.fill(0.0);
-        self.second.fill(0.0);
-    }
-
-    fn add(&mut self, weight: f64, x: &[f64]) {
-        let p = x.len();
-        self.sum += weight;
-        for j in 0..p {
-            self.first[j] += weight * x[j];
-            for k in 0..=j {
-                self.second[j * p + k] += weight * x[j] * x[k];
-            }
-        }
-    }
-}
-
 /// How time enters the test of proportional hazards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TimeTransform {
@@ -521,7 +356,9 @@ impl Cox {
     }
 
     fn scaled(&self) -> DVector<f64> {
-        DVector::from_fn(self.coefficients.len(), |j, _| self.coefficients[j] * self.model.scale[j])
+        DVector::from_fn(self.coefficients.len(), |j, _| {
+            self.coefficients[j] * self.model.covariates.scale[j]
+        })
     }
 
     /// Test of proportional hazards: the score test of adding `x g(t)` to the model, the form in
@@ -569,9 +406,7 @@ impl Cox {
             *twice += g * g * part.information;
         });
         let [plain, once, twice] = parts;
-        let inverse =
-            plain.cholesky().map(|c| c.inverse()).ok_or(Error::Collinear { term: p - 1 })?;
-        let variance = twice - &once * inverse * &once;
+        let variance = twice - &once * invert(&plain)? * &once;
         if let Some(term) = dependent(&variance) {
             return Err(Error::Collinear { term });
         }
@@ -587,9 +422,7 @@ impl Cox {
     #[must_use]
     pub fn martingale_residuals(&self) -> Vec<f64> {
         let model = &self.model;
-        let eta = model.predictor(&self.scaled());
-        let top = eta.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let weight: Vec<f64> = eta.iter().map(|e| (e - top).exp()).collect();
+        let (weight, _) = weights(&model.covariates.predictor(&self.scaled()));
         let mut residuals = vec![0.0; model.row.len()];
         for bounds in model.bounds.windows(2) {
             // Sums over those still at risk, by position.
@@ -636,7 +469,7 @@ impl Cox {
     #[must_use]
     pub fn concordance(&self) -> Option<f64> {
         let model = &self.model;
-        let eta = model.predictor(&self.scaled());
+        let eta = model.covariates.predictor(&self.scaled());
         let mut sorted = eta.clone();
         sorted.sort_by(f64::total_cmp);
         // Predictions that differ by rounding only are equal.

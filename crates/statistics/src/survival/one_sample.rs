@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn poisson_limits_of_a_textbook() {
-        // Breslow and Day 1987, table 2.11: exact limits of a count of 10 are 4.80 and 18.4.
+        // Breslow and Day 1987, section 2.3: exact limits of a count of 10 are 4.80 and 18.4.
         let ten = OneSample { observed: 10.0, expected: 1.0 };
         let (ratio, limits) = ten.ratio(0.95).expect("valid");
         assert_eq!(ratio, 10.0);

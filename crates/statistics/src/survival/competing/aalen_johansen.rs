@@ -1,80 +1,9 @@
-//! Several kinds of event of which the first ends the observation of the others.
+//! Cumulative incidence (Aalen and Johansen 1978), with two estimates of its variance.
 
-use super::data::check_times;
+use super::{CompetingRisks, cause_of_interest};
 use crate::Interval;
 use crate::distribution::normal;
-use crate::error::{Error, Result, length, open_unit};
-
-/// Follow-up of every subject: until when, and which event happened then (0: none, censored).
-#[derive(Debug, Clone, PartialEq)]
-pub struct CompetingRisks {
-    time: Vec<f64>,
-    cause: Vec<u32>,
-    order: Vec<usize>,
-}
-
-impl CompetingRisks {
-    /// Checks and sorts; `cause` is 0 for censored, else the number of the kind of event.
-    ///
-    /// # Errors
-    /// When there is no row, the lists differ in length, or a time is negative or not finite.
-    pub fn new(time: Vec<f64>, cause: Vec<u32>) -> Result<Self> {
-        if time.is_empty() {
-            return Err(Error::Empty { what: "the list of times" });
-        }
-        length("the list of causes", time.len(), cause.len())?;
-        check_times(&time)?;
-        let mut order: Vec<usize> = (0..time.len()).collect();
-        // Censoring is last among equal times.
-        order.sort_by(|&a, &b| {
-            time[a].total_cmp(&time[b]).then((cause[a] == 0).cmp(&(cause[b] == 0)))
-        });
-        Ok(Self { time, cause, order })
-    }
-
-    /// The rows for which `keep` is true.
-    ///
-    /// # Errors
-    /// When none is kept.
-    pub fn select(&self, keep: impl Fn(usize) -> bool) -> Result<Self> {
-        let rows: Vec<usize> = (0..self.len()).filter(|row| keep(*row)).collect();
-        Self::new(
-            rows.iter().map(|row| self.time[*row]).collect(),
-            rows.iter().map(|row| self.cause[*row]).collect(),
-        )
-    }
-
-    /// Number of subjects, at least one.
-    #[must_use]
-    #[allow(clippy::len_without_is_empty)]
-    pub fn len(&self) -> usize {
-        self.time.len()
-    }
-
-    /// Times in the order of the rows.
-    #[must_use]
-    pub fn times(&self) -> &[f64] {
-        &self.time
-    }
-
-    /// Causes in the order of the rows.
-    #[must_use]
-    pub fn causes(&self) -> &[u32] {
-        &self.cause
-    }
-
-    /// Rows by time, censored last among equal times.
-    #[must_use]
-    pub fn order(&self) -> &[usize] {
-        &self.order
-    }
-
-    /// Events of a cause.
-    #[must_use]
-    pub fn events(&self, cause: u32) -> usize {
-        self.cause.iter().filter(|c| **c == cause).count()
-    }
-}
+use crate::error::{Result, open_unit};
 
 /// Cumulative incidence of one cause (Aalen and Johansen 1978):
 /// `F(t) = sum_{t_i <= t} S(t_i-) d_i/n_i` with S the Kaplan-Meier curve of any event.
@@ -144,10 +73,7 @@ impl AalenJohansen {
     /// # Errors
     /// When the cause is 0, which means censored.
     pub fn fit(data: &CompetingRisks, cause: u32) -> Result<Self> {
-        if cause == 0 {
-            let expected = "1 or more (0 means censored)";
-            return Err(Error::Parameter { name: "the cause", value: 0.0, expected });
-        }
+        cause_of_interest(cause)?;
         let mut steps: Vec<Step> = Vec::new();
         let (mut survival, mut incidence) = (1.0, 0.0);
         let n = data.len();
@@ -217,6 +143,19 @@ impl AalenJohansen {
         })
     }
 
+    /// Variance after Aalen (1978), in which causes vary independently, with a hypergeometric
+    /// factor for ties: `sum S(t_i-)^2/n_i^2 [(1-g)^2 d_i (n_i-d_i)/(n_i-1) + g^2 o_i
+    /// (n_i-o_i)/(n_i-1)]`, g as above. It is what `cuminc` of the R package cmprsk reports, and
+    /// differs little from the other.
+    #[must_use]
+    pub fn variance_aalen(&self, time: f64) -> f64 {
+        self.sum(time, |n, d, o, g| {
+            let tied = |k: f64| if n > 1.0 { k * (n - k) / (n - 1.0) } else { k };
+            ((1.0 - g).powi(2) * tied(d) + g * g * tied(o)) / (n * n)
+        })
+    }
+
+    /// Sum over times of `S(t_i-)^2` and a part of those at risk, events, others and g.
     fn sum(&self, time: f64, part: impl Fn(f64, f64, f64, f64) -> f64) -> f64 {
         let count = self.steps.partition_point(|step| step.time <= time);
         let Some(end) = count.checked_sub(1).map(|i| self.steps[i].incidence) else { return 0.0 };
@@ -224,10 +163,71 @@ impl AalenJohansen {
             .iter()
             .filter(|step| step.events + step.others > 0)
             .map(|step| {
+                // Where S comes to zero nothing is left to vary.
                 let g = if step.after > 0.0 { (end - step.incidence) / step.after } else { 0.0 };
                 let (n, d, o) = (step.at_risk as f64, step.events as f64, step.others as f64);
                 step.before * step.before * part(n, d, o, g)
             })
             .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_censoring_it_is_the_share_with_a_binomial_variance() {
+        let time = vec![1.0, 2.0, 2.0, 3.0, 4.0, 5.0, 5.0, 6.0];
+        let data = CompetingRisks::new(time, vec![1, 2, 1, 2, 1, 1, 2, 2]).expect("valid");
+        let curve = AalenJohansen::fit(&data, 1).expect("a cause");
+        for (t, count) in [(0.5, 0.0), (1.0, 1.0), (2.5, 2.0), (4.0, 3.0), (6.0, 4.0)] {
+            let share: f64 = count / 8.0;
+            let at = curve.at(t);
+            assert!((at.incidence - share).abs() < 1e-12);
+            assert!((at.std_error - (share * (1.0 - share) / 8.0).sqrt()).abs() < 1e-12, "{t}");
+        }
+        assert!(curve.at(7.0).beyond_follow_up);
+        let limits = curve.at(4.0).limits(0.95).expect("a level").expect("some");
+        assert!(limits.lower > 0.0 && limits.lower < 0.375 && limits.upper > 0.375);
+    }
+
+    #[test]
+    fn the_infinitesimal_jackknife_gives_the_same_variance() {
+        // Weights of subjects are moved a little, one at a time.
+        let time = [1.0, 2.0, 2.0, 3.0, 4.0, 4.0, 5.0, 7.0, 8.0];
+        let cause = [1, 2, 0, 1, 0, 2, 1, 1, 0];
+        let incidence = |weights: &[f64], t: f64| {
+            let (mut s, mut f) = (1.0, 0.0);
+            for u in [1.0, 2.0, 3.0, 4.0, 5.0, 7.0] {
+                let sum = |keep: &dyn Fn(usize) -> bool| -> f64 {
+                    (0..9).filter(|i| keep(*i)).map(|i| weights[i]).sum()
+                };
+                let at_risk = sum(&|i| time[i] >= u);
+                let here = sum(&|i| time[i] == u && cause[i] == 1);
+                let any = sum(&|i| time[i] == u && cause[i] > 0);
+                if u <= t {
+                    f += s * here / at_risk;
+                    s *= 1.0 - any / at_risk;
+                }
+            }
+            f
+        };
+        let data = CompetingRisks::new(time.to_vec(), cause.to_vec()).expect("valid");
+        let curve = AalenJohansen::fit(&data, 1).expect("a cause");
+        for t in [2.0, 4.0, 6.0, 7.0] {
+            let step = 1e-5;
+            let square: f64 = (0..9)
+                .map(|i| {
+                    let moved = |h: f64| {
+                        let mut weights = [1.0; 9];
+                        weights[i] += h;
+                        incidence(&weights, t)
+                    };
+                    ((moved(step) - moved(-step)) / (2.0 * step)).powi(2)
+                })
+                .sum();
+            assert!((square - curve.variance(t)).abs() < 1e-9, "{t}");
+        }
     }
 }
