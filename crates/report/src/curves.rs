@@ -140,7 +140,7 @@ pub fn csv(curves: &[DvhCurve]) -> String {
 
 /// A field with quotes where it needs them (RFC 4180). A first character that a spreadsheet would
 /// take for a formula is kept from being one.
-fn quoted(field: &str) -> String {
+pub(crate) fn quoted(field: &str) -> String {
     let guarded = if field.starts_with(['=', '+', '-', '@']) {
         format!("'{field}")
     } else {

@@ -7,17 +7,22 @@
 //! | [`curves`] | dose-volume curves as SVG and as a table |
 //! | [`calendar`] | the plan's dates as iCalendar |
 //! | [`timeline`] | a course on one date axis, SVG and PNG |
+//! | [`analysis`] | the report of a trial: figures, PDF |
+//! | [`trial`] | figures of trials: curves with bands, Kaplan-Meier, waterfall, forest, ... |
 //! | [`patient_calendar`], [`texts`] | the patient's calendar, a page a month, in the patient's language |
 //!
 //! Text of a plan reaches the typesetter as data, never as markup. The same plan gives the same
 //! bytes. Knows nothing of how numbers are made.
 
+pub mod analysis;
 pub mod calendar;
+mod canvas;
 pub mod curves;
 pub mod fused;
 pub mod patient_calendar;
 pub mod texts;
 pub mod timeline;
+pub mod trial;
 pub mod world;
 
 #[cfg(test)]

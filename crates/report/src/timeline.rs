@@ -5,14 +5,12 @@
 //! | module | holds |
 //! |---|---|
 //! | `axis` | dates to places |
-//! | `canvas` | shapes and labels; labels know their room, so that none overlap |
 //! | `doses` | what was taken and is planned, day by day |
 //! | `spheres` | dose rate, and how much of the dose each drug overlaps |
 //! | `marks` | procedures, gates, toxicities |
 //! | `labs`, `scans` | what was measured |
 
 mod axis;
-mod canvas;
 mod doses;
 mod labs;
 mod marks;
@@ -22,9 +20,11 @@ mod spheres;
 mod tests;
 
 use crate::ReportError;
+use crate::canvas::{
+    self, Anchor, Canvas, FAINT, INK, NAME, PAPER, RULE, SMALL, SOFT, Style, line, n, rect,
+};
 use crate::world::{FACE, Files, World};
 use axis::{Axis, long, short};
-use canvas::{Anchor, Canvas, FAINT, INK, NAME, PAPER, RULE, SMALL, SOFT, Style, line, n, rect};
 use hepatica_regimen::course::{days_between, plus};
 use hepatica_regimen::protocol::End;
 use hepatica_regimen::state::Cycle;

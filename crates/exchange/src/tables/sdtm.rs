@@ -573,6 +573,12 @@ const LABORATORY: [(&str, &str, &str); 17] = [
     ("uracil", "URACIL", "Uracil"),
 ];
 
+/// CDISC's code of a laboratory test by the measure that it is kept as here.
+#[must_use]
+pub fn test_code(measure: &str) -> Option<&'static str> {
+    LABORATORY.iter().find(|(id, ..)| *id == measure).map(|(_, code, _)| *code)
+}
+
 /// CDISC's codes of vital signs.
 const VITAL_SIGNS: [(&str, &str, &str); 4] = [
     ("height", "HEIGHT", "Height"),

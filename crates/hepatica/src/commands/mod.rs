@@ -7,6 +7,7 @@ mod inspect;
 mod phantom;
 mod plan;
 mod protocol;
+mod trial;
 
 use crate::output::OutputError;
 use clap::{Parser, Subcommand};
@@ -29,8 +30,10 @@ Examples:
   hepatica plan OUT --explain lung_shunt   how a number came to be
   hepatica course status P001.course   which day it is, what is due, held or reduced, and why
   hepatica protocol check FILE         what contradicts itself in a protocol
+  hepatica trial monitor DATA          accrual, toxicity, stopping boundary, response so far
 
-Exit codes: 0 done (and the gate passes), 1 error, 2 planned but a gate holds or fails.")]
+Exit codes: 0 done (and the gate passes), 1 error, 2 planned but a gate holds or fails (of `trial monitor`:
+a stopping boundary is crossed).")]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -48,6 +51,8 @@ enum Command {
     Demo(demo::Args),
     /// Follow a patient's course through a protocol: what is due, held, reduced, and why
     Course(course::Args),
+    /// Monitor and analyse a trial's data
+    Trial(trial::Args),
     /// List, show, check and compare protocols
     Protocol(protocol::Args),
     /// Print a completion script for a shell
@@ -62,6 +67,7 @@ pub fn run(cli: Cli) -> Result<bool, CommandError> {
         Command::Phantom(args) => phantom::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Course(args) => course::run(&args),
+        Command::Trial(args) => trial::run(&args),
         Command::Protocol(args) => protocol::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
@@ -110,6 +116,10 @@ pub enum CommandError {
     Propose(#[from] hepatica_regimen::propose::ProposeError),
     #[error(transparent)]
     Device(#[from] hepatica_planning::device::DeviceError),
+    #[error(transparent)]
+    Data(#[from] hepatica_analysis::DataError),
+    #[error(transparent)]
+    Analysis(#[from] hepatica_analysis::AnalysisError),
     #[error("{0}")]
     Usage(String),
     #[error("cannot be written as JSON ({0})")]

@@ -23,6 +23,16 @@ pub enum Anchor {
     End,
 }
 
+impl Anchor {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Middle => "middle",
+            Self::End => "end",
+        }
+    }
+}
+
 /// How a label looks.
 #[derive(Debug, Clone, Copy)]
 pub struct Style {
@@ -118,16 +128,40 @@ impl Canvas {
         self.letters(text, at, Anchor::Middle, style, "");
     }
 
+    /// A label along a line upwards, its middle at a place.
+    pub fn turned(&mut self, text: &str, [x, y]: [f64; 2], anchor: Anchor, style: Style) {
+        let (wide, word) = (width(text, style), anchor.word());
+        let below = match anchor {
+            Anchor::Start => 0.0,
+            Anchor::Middle => wide / 2.0,
+            Anchor::End => wide,
+        };
+        let taken = [x - 0.68 * style.size, y + below - wide, x + 0.2 * style.size, y + below];
+        self.labels.push((taken, text.to_owned()));
+        let weight = if style.bold { r#" font-weight="600""# } else { "" };
+        // Writing to a string cannot fail.
+        let _ = write!(
+            self.front,
+            r#"<text transform="translate({} {}) rotate(-90)" font-size="{}" text-anchor="{word}"{weight} fill="{}">{}</text>"#,
+            n(x),
+            n(y),
+            n(style.size),
+            style.fill,
+            escaped(text)
+        );
+    }
+
     fn letters(&mut self, text: &str, [x, y]: [f64; 2], anchor: Anchor, style: Style, rim: &str) {
         if text.is_empty() {
             return;
         }
         let wide = width(text, style);
-        let (left, word) = match anchor {
-            Anchor::Start => (x, "start"),
-            Anchor::Middle => (x - wide / 2.0, "middle"),
-            Anchor::End => (x - wide, "end"),
+        let left = match anchor {
+            Anchor::Start => x,
+            Anchor::Middle => x - wide / 2.0,
+            Anchor::End => x - wide,
         };
+        let word = anchor.word();
         let taken = [left, y - 0.68 * style.size, left + wide, y + 0.2 * style.size];
         self.labels.push((taken, text.to_owned()));
         let weight = if style.bold { r#" font-weight="600""# } else { "" };
