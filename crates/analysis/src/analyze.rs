@@ -143,8 +143,13 @@ pub fn analyze(
     wishes: &Wishes,
 ) -> Result<Analysis, AnalysisError> {
     let mut settings = Settings::default();
-    let (level, lengths) =
-        common(trial, protocol, wishes.protocol_given, (wishes.level, wishes.session_days), &mut settings)?;
+    let (level, lengths) = common(
+        trial,
+        protocol,
+        wishes.protocol_given,
+        (wishes.level, wishes.session_days),
+        &mut settings,
+    )?;
     settings.assume(
         "who counts for response",
         "every treated patient with disease in the region; without a scan counts as no response",

@@ -188,11 +188,7 @@ fn arm_times(
             upper: median.upper,
         },
         median_follow_up_days: KaplanMeier::fit(&fit(&turned)?).median(),
-        at: LANDMARKS_DAYS
-            .into_iter()
-            .filter(|d| *d <= last)
-            .map(at)
-            .collect::<Result<_, _>>()?,
+        at: LANDMARKS_DAYS.into_iter().filter(|d| *d <= last).map(at).collect::<Result<_, _>>()?,
         curve: std::iter::once(0.0)
             .chain(steps.into_iter().filter(|d| *d > 0.0))
             .chain(std::iter::once(last))
@@ -203,10 +199,7 @@ fn arm_times(
     })
 }
 
-fn compare(
-    arms: &[(Option<String>, Vec<&Time>)],
-    level: f64,
-) -> Result<Comparison, AnalysisError> {
+fn compare(arms: &[(Option<String>, Vec<&Time>)], level: f64) -> Result<Comparison, AnalysisError> {
     let name = |arm: &Option<String>| arm.clone().unwrap_or_else(|| "no arm".to_owned());
     let names: Vec<String> = arms.iter().map(|(arm, _)| name(arm)).collect();
     let mut rows: Vec<(f64, bool, usize)> = Vec::new();
@@ -308,8 +301,10 @@ pub(crate) fn competing(
             continue;
         }
         rows.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let data =
-            CompetingRisks::new(rows.iter().map(|r| r.0).collect(), rows.iter().map(|r| r.1).collect())?;
+        let data = CompetingRisks::new(
+            rows.iter().map(|r| r.0).collect(),
+            rows.iter().map(|r| r.1).collect(),
+        )?;
         let last = rows.last().map_or(0.0, |r| r.0);
         let mut causes = Vec::new();
         for (k, name) in CAUSES.iter().enumerate() {
@@ -327,7 +322,11 @@ pub(crate) fn competing(
             causes.push(Cause {
                 name: (*name).to_owned(),
                 events: events as u64,
-                at: LANDMARKS_DAYS.into_iter().filter(|d| *d <= last).map(at).collect::<Result<_, _>>()?,
+                at: LANDMARKS_DAYS
+                    .into_iter()
+                    .filter(|d| *d <= last)
+                    .map(at)
+                    .collect::<Result<_, _>>()?,
                 curve: days.into_iter().map(at).collect::<Result<_, _>>()?,
             });
         }

@@ -218,7 +218,10 @@ fn spider_of(a: &Analysis, scope: Scope) -> Option<Figure> {
     Some(spider(&Spider {
         name: format!("spider_{}", suffix(scope)),
         title: format!("Change of the sum of diameters, {}", region_name(scope)),
-        notes: vec![format!("{} patients, until progression there; colours are best responses.", strands.len())],
+        notes: vec![format!(
+            "{} patients, until progression there; colours are best responses.",
+            strands.len()
+        )],
         x: month_axis("Months since day 1 of cycle 1", last).0,
         y: Axis::new("Change from baseline (%)"),
         strands,
@@ -266,14 +269,12 @@ fn swimmer_of(a: &Analysis) -> Option<Figure> {
         return None;
     }
     lanes.sort_by(|(arm_a, a), (arm_b, b)| {
-        arm_a
-            .cmp(arm_b)
-            .then(b.followed.total_cmp(&a.followed))
-            .then_with(|| a.label.cmp(&b.label))
+        arm_a.cmp(arm_b).then(b.followed.total_cmp(&a.followed)).then_with(|| a.label.cmp(&b.label))
     });
     let lanes: Vec<Lane> = lanes.into_iter().map(|l| l.1).collect();
     let last = lanes.iter().map(|l| l.followed).fold(0.0, f64::max);
-    let names = a.arms.iter().map(|x| if several { arm(&x.arm) } else { "on treatment".to_owned() });
+    let names =
+        a.arms.iter().map(|x| if several { arm(&x.arm) } else { "on treatment".to_owned() });
     Some(swimmer(&Swimmer {
         name: "swimmer".to_owned(),
         title: "Treatment and what happened, by patient".to_owned(),
@@ -310,7 +311,12 @@ fn survival(a: &Analysis, e: &Endpoint) -> Figure {
         .iter()
         .map(|x| {
             let name = if e.arms.len() > 1 { arm(&x.arm) + ": " } else { String::new() };
-            format!("{name}{} events in {} patients; median {}.", x.events, x.n, median(&x.median_days))
+            format!(
+                "{name}{} events in {} patients; median {}.",
+                x.events,
+                x.n,
+                median(&x.median_days)
+            )
         })
         .collect();
     if let Some(c) = &e.comparison {
@@ -333,7 +339,10 @@ fn survival(a: &Analysis, e: &Endpoint) -> Figure {
         risk: risk(x),
     });
     kaplan_meier(&KaplanMeier {
-        name: format!("km_{}", e.code.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_")),
+        name: format!(
+            "km_{}",
+            e.code.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_")
+        ),
         title: e.name.clone(),
         notes,
         x,
@@ -366,13 +375,20 @@ fn comparison(c: &hepatica_analysis::survival::Comparison) -> Option<String> {
         ));
     }
     if let Some(p) = c.p {
-        parts.push(if p < 0.001 { "log-rank p < 0.001".to_owned() } else { format!("log-rank p = {p:.3}") });
+        parts.push(if p < 0.001 {
+            "log-rank p < 0.001".to_owned()
+        } else {
+            format!("log-rank p = {p:.3}")
+        });
     }
     parts.extend(c.note.clone());
     (!parts.is_empty()).then(|| {
         let text = parts.join("; ");
         let mut letters = text.chars();
-        letters.next().map_or(String::new(), |c| c.to_uppercase().collect::<String>() + letters.as_str()) + "."
+        letters
+            .next()
+            .map_or(String::new(), |c| c.to_uppercase().collect::<String>() + letters.as_str())
+            + "."
     })
 }
 

@@ -8,6 +8,7 @@
 //! | [`calendar`] | the plan's dates as iCalendar |
 //! | [`timeline`] | a course on one date axis, SVG and PNG |
 //! | [`analysis`] | the report of a trial: figures, PDF |
+//! | [`simulation`] | reports of virtual patients |
 //! | [`trial`] | figures of trials: curves with bands, Kaplan-Meier, waterfall, forest, ... |
 //! | [`patient_calendar`], [`texts`] | the patient's calendar, a page a month, in the patient's language |
 //!
@@ -20,6 +21,7 @@ mod canvas;
 pub mod curves;
 pub mod fused;
 pub mod patient_calendar;
+pub mod simulation;
 pub mod texts;
 pub mod timeline;
 pub mod trial;

@@ -101,6 +101,14 @@ impl<'a> Counts<'a> {
         summarise(number(&self.all), &draws)
     }
 
+    /// Mean of a number over the draws; none if it is not reached in one.
+    #[must_use]
+    pub fn mean_over_draws(&self, number: impl Fn(&Counted<'_>) -> Option<f64>) -> Option<f64> {
+        let all: Option<Vec<f64>> = self.draws.iter().map(|(whole, _)| number(whole)).collect();
+        let all = all?;
+        (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
+    }
+
     /// A number of an arm.
     #[must_use]
     pub fn of_arm(&self, arm: usize, number: impl Fn(&Tally) -> Option<f64>) -> Estimate {

@@ -120,6 +120,18 @@ pub enum CommandError {
     Data(#[from] hepatica_analysis::DataError),
     #[error(transparent)]
     Analysis(#[from] hepatica_analysis::AnalysisError),
+    #[error(transparent)]
+    Population(#[from] hepatica_biology::population::PopulationError),
+    #[error(transparent)]
+    Program(#[from] hepatica_trial::program::ProgramError),
+    #[error(transparent)]
+    Sweep(#[from] hepatica_trial::sweep::SweepError),
+    #[error(transparent)]
+    Targets(#[from] hepatica_trial::targets::TargetsError),
+    #[error(transparent)]
+    Calibrate(#[from] hepatica_trial::calibrate::CalibrateError),
+    #[error("the design: {0}")]
+    Statistics(#[from] hepatica_statistics::Error),
     #[error("{0}")]
     Usage(String),
     #[error("cannot be written as JSON ({0})")]

@@ -55,9 +55,10 @@ pub fn bars(b: &Bars) -> Figure {
         classes.map(|(k, name)| (Swatch::Square(colour(k)), name.clone())).collect();
     page.legend(&legend);
     let top = page.y + 14.0;
-    let values = b.bars.iter().flat_map(|bar| {
-        [Some(bar.value), bar.interval.map(|i| i[0]), bar.interval.map(|i| i[1])]
-    });
+    let values = b
+        .bars
+        .iter()
+        .flat_map(|bar| [Some(bar.value), bar.interval.map(|i| i[0]), bar.interval.map(|i| i[1])]);
     let values = values.flatten().chain([0.0]).chain(b.references.iter().map(|r| r.at));
     let y = Scale::over(&b.y, values, [top + HIGH, top], 7.0);
     let count = b.bars.len().max(1) as f64;
@@ -86,7 +87,11 @@ pub fn bars(b: &Bars) -> Figure {
         let (left, right) = (x0 + each * k as f64 + gap, x0 + each * (k + 1) as f64 - gap);
         let at = y.at(bar.value);
         // A bar of no height is still a patient.
-        let (high, low) = if (at - zero).abs() < 1.0 { (zero - 1.0, zero + 1.0) } else { (at.min(zero), at.max(zero)) };
+        let (high, low) = if (at - zero).abs() < 1.0 {
+            (zero - 1.0, zero + 1.0)
+        } else {
+            (at.min(zero), at.max(zero))
+        };
         page.canvas.rect([left, high, right, low], &format!(r#"fill="{}""#, colour(bar.class)));
         if let Some([low, high]) = bar.interval {
             let (mid, look) = ((left + right) / 2.0, stroke(INK, 1.4, ""));

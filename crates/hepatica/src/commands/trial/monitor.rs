@@ -93,7 +93,9 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
     let progress = Progress::new(args.source.quiet);
     if args.plan_months.is_some_and(|m| !(m > 0.0 && m <= 1200.0)) {
         let found = args.plan_months.unwrap_or_default();
-        return Err(CommandError::Usage(format!("--plan-months {found}, expected above 0 to 1200")));
+        return Err(CommandError::Usage(format!(
+            "--plan-months {found}, expected above 0 to 1200"
+        )));
     }
     let not_counted = args.not_counted.iter().map(|t| term_name(t)).collect::<Result<_, _>>()?;
     let wishes = Wishes {
@@ -358,9 +360,9 @@ fn toxicity(m: &Monitor) {
     let mut table = vec![cells(&["when it began", "patients", "any", "grade 3+", "interval (%)"])];
     for w in &t.windows {
         let s = &w.table.grade_3_or_more;
-        let interval = s.interval.map_or(String::new(), |[a, b]| {
-            format!("{:.0} to {:.0}", 100.0 * a, 100.0 * b)
-        });
+        let interval = s
+            .interval
+            .map_or(String::new(), |[a, b]| format!("{:.0} to {:.0}", 100.0 * a, 100.0 * b));
         table.push(vec![
             w.name.clone(),
             w.table.patients.to_string(),
