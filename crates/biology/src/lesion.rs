@@ -35,6 +35,8 @@ pub struct Lesions {
     pub growth: Each,
     /// Effect `alpha BED` of the whole dose of the session that reaches the lesion.
     pub effect: Each,
+    /// Square of the coefficient of variation of the dose inside the lesion; above zero.
+    pub spread: Each,
     /// One where session 1 (or 2) reaches the lesion, else zero.
     pub reached: [Each; 2],
     /// Effect delivered so far.
@@ -54,8 +56,6 @@ pub struct Day {
     pub doomed_left: f32,
     /// Share of the dose of each session that is delivered, weighted by sensitisers.
     pub delivered: [f32; 2],
-    /// Square of the coefficient of variation of the dose inside a lesion; above zero.
-    pub spread: f32,
 }
 
 impl Lesions {
@@ -69,6 +69,7 @@ impl Lesions {
             inert: zero,
             growth: [1.0; LESIONS],
             effect: zero,
+            spread: [1.0; LESIONS],
             reached: [zero; 2],
             exposure: zero,
             left: zero,
@@ -129,7 +130,7 @@ impl Lesions {
             let share =
                 self.reached[0][l] * day.delivered[0] + self.reached[1][l] * day.delivered[1];
             let exposure = self.exposure[l] + self.effect[l] * share;
-            let left = -lanes::ln(1.0 + day.spread * exposure) / day.spread;
+            let left = -lanes::ln(1.0 + self.spread[l] * exposure) / self.spread[l];
             let survive = lanes::exp(left - self.left[l]);
             self.exposure[l] = exposure;
             self.left[l] = left;
@@ -181,17 +182,13 @@ mod tests {
         lesions.sensitive[0] = sensitive;
         lesions.inert[0] = 1.0 - sensitive;
         lesions.effect[0] = effect;
+        lesions.spread[0] = 0.64;
         lesions.reached[0][0] = 1.0;
         lesions
     }
 
-    const QUIET: Day = Day {
-        sensitive_left: 1.0,
-        resistant_left: 1.0,
-        doomed_left: 1.0,
-        delivered: [0.0; 2],
-        spread: 0.64,
-    };
+    const QUIET: Day =
+        Day { sensitive_left: 1.0, resistant_left: 1.0, doomed_left: 1.0, delivered: [0.0; 2] };
 
     proptest! {
         /// However the dose is spread over days, what is left at its end is the closed form.

@@ -124,6 +124,7 @@ pub fn characteristics(
                 .map(|draw| {
                     let mut model =
                         Model::new(job.theta(arm, draw), job.setting.clone(), &job.nuclide);
+                    model.lesion_doses.clone_from(&job.lesion_doses);
                     model.with_marrow = job.with_marrow;
                     let run = Run {
                         model: &model,

@@ -5,6 +5,7 @@
 
 use crate::draws::Parameters;
 use crate::independence::Paired;
+use crate::lesion_dose::LesionDose;
 use crate::model::Model;
 use crate::outcome::Outcome;
 use crate::program::Program;
@@ -62,6 +63,8 @@ pub struct Job {
     pub nuclide: Nuclide,
     /// Days followed.
     pub horizon: u16,
+    /// Doses of lesions from a real plan; none: as the population says.
+    pub lesion_doses: Vec<LesionDose>,
     /// Whether blood counts hold and reduce doses.
     pub with_marrow: bool,
     /// Key of all random numbers.
@@ -152,6 +155,7 @@ impl Job {
             .map(|arm| {
                 let theta = self.theta(arm, unit.draw);
                 let mut model = Model::new(theta, self.setting.clone(), &self.nuclide);
+                model.lesion_doses.clone_from(&self.lesion_doses);
                 model.with_marrow = self.with_marrow;
                 let run = Run {
                     model: &model,

@@ -5,6 +5,7 @@
 //! | [`program`] | a protocol compiled for virtual patients |
 //! | [`model`] | a population's parameters as constants of a day |
 //! | [`patient`] | one virtual patient: a body and a clinic |
+//! | [`lesion_dose`] | doses of lesions from a real plan |
 //! | [`recist`] | response of a region, scan by scan |
 //! | [`ward`] | many patients side by side |
 //! | [`outcome`] | what became of a patient |
@@ -31,6 +32,7 @@ pub mod draws;
 pub mod estimate;
 pub mod independence;
 pub mod job;
+pub mod lesion_dose;
 pub mod model;
 pub mod outcome;
 pub mod patient;

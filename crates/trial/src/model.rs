@@ -1,6 +1,7 @@
 //! What all virtual patients of one population and one program share: parameters turned into the
 //! constants of the daily step.
 
+use crate::lesion_dose::LesionDose;
 use hepatica_biology::liver::Tolerance;
 use hepatica_biology::lymphocytes::Lymphocytes;
 use hepatica_biology::marrow::{Chain, DailyStep};
@@ -37,6 +38,8 @@ pub struct Model {
     pub liver: Tolerance,
     /// Lymphocytes.
     pub lymphocytes: Lymphocytes,
+    /// Doses of lesions from a real plan, one of which each lesion takes; none: as the population says.
+    pub lesion_doses: Vec<LesionDose>,
     /// Whether blood counts hold and reduce doses; without, relative doses are full.
     pub with_marrow: bool,
 }
@@ -76,6 +79,7 @@ impl Model {
                 reference_gy: theta[P::LiverDoseMedianGy],
                 recovery_d: theta[P::LymphocytesRecoveryD],
             },
+            lesion_doses: Vec::new(),
             with_marrow: true,
             theta,
         }

@@ -45,6 +45,7 @@ mod purpose {
     pub const CYCLE: u32 = 9;
     pub const SCAN: u32 = 10;
     pub const READER: u32 = 11;
+    pub const LESION_PLAN: u32 = 12;
 }
 
 /// What of a course is written down, day by day. A fact that a real clinic would record.
@@ -297,11 +298,18 @@ impl<'a> Patient<'a> {
             let mm = (t[P::DiameterMedianMm] * libm::exp(t[P::DiameterSd] * size[l])).max(10.5);
             let inert = t[P::InertMean] * libm::exp(0.35 * z_inert + 0.25 * stroma[l]);
             let inert = inert.clamp(0.02, 0.7);
-            let gy = dose_gy * libm::exp(t[P::DoseLesionSd] * dosed[l]);
+            let (gy, uneven) = if model.lesion_doses.is_empty() {
+                (dose_gy * libm::exp(t[P::DoseLesionSd] * dosed[l]), t[P::DoseSpread])
+            } else {
+                let share = f64::from(k.bits(purpose::LESION_PLAN, l as u32)[0]) / 4_294_967_296.0;
+                let taken = (share * model.lesion_doses.len() as f64) as usize;
+                (model.lesion_doses[taken].mean_gy, model.lesion_doses[taken].spread.max(0.02))
+            };
             let missed = place[l][1] < t[P::MissedShare];
             let other_lobe = bilobar && place[l][0] >= s.dominant;
             let g = growth * libm::exp(t[P::GrowthLesionSd] * faster[l]);
             diameter_mm[l] = mm as f32;
+            lesions.spread[l] = (uneven * uneven) as f32;
             lesions.inert[l] = inert as f32;
             lesions.sensitive[l] = ((1.0 - inert) * (1.0 - resistant)) as f32;
             lesions.resistant[l] = ((1.0 - inert) * resistant) as f32;
@@ -556,7 +564,6 @@ impl<'a> Patient<'a> {
             resistant_left: resistant_left as f32,
             doomed_left: m.doomed_left,
             delivered: [0.0; 2],
-            spread: (m.theta[P::DoseSpread] * m.theta[P::DoseSpread]) as f32,
         };
         if self.is_radiating() {
             self.deliver(&mut step, from, capecitabine > 0.0, temozolomide > 0.0);

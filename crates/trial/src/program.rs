@@ -304,6 +304,26 @@ impl Program {
         }
     }
 
+    /// The same drugs without the spheres.
+    #[must_use]
+    pub fn only_drugs(&self) -> Self {
+        Self { simulation: None, sessions: Vec::new(), ..self.clone() }
+    }
+
+    /// The same spheres without the drugs, and without what is asked of those who take them.
+    #[must_use]
+    pub fn only_spheres(&self) -> Self {
+        let mut program = self.untreated();
+        program.id.clone_from(&self.id);
+        program.simulation.clone_from(&self.simulation);
+        program.sessions.clone_from(&self.sessions);
+        for session in &mut program.sessions {
+            session.gate.retain(|test| !matches!(test.signal, Signal::Taken(_)));
+        }
+        program.assumed.clone_from(&self.assumed);
+        program
+    }
+
     /// The same with the first session on a day of a cycle, a second one on that day of the next two
     /// cycles, and the simulation on day 15 of the cycle before; cycle 1 has none before it.
     #[must_use]

@@ -399,10 +399,10 @@ pub struct NullCompared {
     pub difference: Estimate,
 }
 
-/// Holds the combination against the three nulls; none where the job has no pairs.
+/// Holds the arm `both` against the three nulls of the job's pairs; nothing where it has none.
 #[must_use]
-pub fn nulls(job: &Job, counts: &Counts<'_>) -> Vec<NullRow> {
-    let Some([a, b, both, _]) = job.nulls else { return Vec::new() };
+pub fn nulls(job: &Job, counts: &Counts<'_>, both: usize) -> Vec<NullRow> {
+    let Some([a, b, ..]) = job.nulls else { return Vec::new() };
     type Of = fn(&Tally) -> Option<f64>;
     type OfPairs = fn(&crate::independence::Paired, Null) -> Option<f64>;
     let measures: [(&'static str, &'static str, Of, OfPairs); 3] = [
@@ -453,19 +453,32 @@ pub fn nulls(job: &Job, counts: &Counts<'_>) -> Vec<NullRow> {
         .collect()
 }
 
-/// The verdict on synergy, in a sentence.
+/// The verdict on synergy, in a sentence: of the combination, and of the same without sensitisers. What the
+/// latter beats too is no interaction: cells are killed independently there.
 #[must_use]
-pub fn verdict(rows: &[NullRow]) -> String {
-    let beaten: Vec<_> =
-        rows.iter().filter(|r| r.beats_all).map(|r| r.name.to_lowercase()).collect();
-    if beaten.is_empty() {
-        "No measure beats all three independence nulls: nothing here is called synergy.".to_owned()
+pub fn verdict(with: &[NullRow], without: &[NullRow]) -> String {
+    let lower =
+        |r: &NullRow| r.name.replacen("Response", "response", 1).replacen("Hepatic", "hepatic", 1);
+    let beaten = |rows: &[NullRow]| -> Vec<String> {
+        rows.iter().filter(|r| r.beats_all).map(lower).collect()
+    };
+    let (with, without) = (beaten(with), beaten(without));
+    let own: Vec<_> = with.iter().filter(|n| !without.contains(n)).cloned().collect();
+    let mut said = if own.is_empty() {
+        "Nothing here is called synergy: no measure beats all three independence nulls because of sensitisers.".to_owned()
     } else {
         format!(
-            "In this model the combination beats all three independence nulls in {}: synergy, as far as the assumed sensitisers and populations go.",
-            beaten.join(", ")
+            "The combination beats all three independence nulls in {}, and without sensitisers it does not: synergy, as far as the assumed sensitisers and populations go.",
+            own.join(", ")
         )
+    };
+    if !without.is_empty() {
+        said.push_str(&format!(
+            " In {} the combination without any sensitiser beats them as well: there the nulls are too simple, cells being killed independently.",
+            without.join(", ")
+        ));
     }
+    said
 }
 
 // ---- what the numbers rest on --------------------------------------------------------------------

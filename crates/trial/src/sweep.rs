@@ -8,6 +8,7 @@
 use crate::draws::{Parameters, Posterior, PosteriorError};
 use crate::independence::Paired;
 use crate::job::{Arm, Done, Drawn, Job, Sensitisers, Unit};
+use crate::lesion_dose::LesionDose;
 use crate::program::{Program, ProgramError};
 use crate::tally::Tally;
 use hepatica_biology::population::{Population, PopulationError};
@@ -40,6 +41,9 @@ pub struct Scenario {
     pub nulls: Option<[usize; 4]>,
     /// Nuclide of the spheres.
     pub nuclide: String,
+    /// Doses of lesions from a real plan; none: as the population says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lesion_doses: Vec<LesionDose>,
     /// Days followed.
     pub horizon: u16,
     /// Whether blood counts hold and reduce doses.
@@ -76,10 +80,26 @@ pub struct ArmText {
     pub variant: Option<String>,
     /// Cycle and day of the first session, if not the protocol's.
     pub session: Option<[u16; 2]>,
-    /// Only looked at, not treated.
-    pub untreated: bool,
+    /// Which part of it is done.
+    #[serde(default)]
+    pub part: Part,
     /// SER - 1 of capecitabine and temozolomide, if not the population's.
     pub sensitisers: Option<[f64; 2]>,
+}
+
+/// Which part of a protocol is done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// All of it.
+    #[default]
+    Whole,
+    /// Its drugs.
+    Drugs,
+    /// Its spheres.
+    Spheres,
+    /// Nothing: patients are only looked at.
+    Nothing,
 }
 
 /// Why a row cannot be computed.
@@ -193,9 +213,12 @@ impl Scenario {
             if let Some([cycle, day]) = a.session {
                 program = program.with_session(cycle, day);
             }
-            if a.untreated {
-                program = program.untreated();
-            }
+            program = match a.part {
+                Part::Whole => program,
+                Part::Drugs => program.only_drugs(),
+                Part::Spheres => program.only_spheres(),
+                Part::Nothing => program.untreated(),
+            };
             arms.push(Arm {
                 name: a.name.clone(),
                 program,
@@ -217,6 +240,7 @@ impl Scenario {
             arms,
             nulls: self.nulls,
             nuclide,
+            lesion_doses: self.lesion_doses.clone(),
             horizon: self.horizon,
             with_marrow: self.with_marrow,
             seed: self.seed,
@@ -304,12 +328,12 @@ mod tests {
     use std::ops::ControlFlow;
 
     fn scenario() -> Scenario {
-        let arm = |name: &str, protocol: &str, variant: Option<&str>, untreated| ArmText {
+        let arm = |name: &str, protocol: &str, variant: Option<&str>, part| ArmText {
             name: name.to_owned(),
             protocol: Source::named(protocol).expect("shipped").text,
             variant: variant.map(str::to_owned),
             session: None,
-            untreated,
+            part,
             sensitisers: None,
         };
         Scenario {
@@ -319,13 +343,14 @@ mod tests {
             parameters: ParametersText::Prior,
             setting: "captemy90".to_owned(),
             arms: vec![
-                arm("captem", "captem", None, false),
-                arm("tare", "tare", None, false),
-                arm("both", "captemy90", Some("pilot-2018"), false),
-                arm("none", "tare", None, true),
+                arm("captem", "captem", None, Part::Whole),
+                arm("tare", "captemy90", Some("pilot-2018"), Part::Spheres),
+                arm("both", "captemy90", Some("pilot-2018"), Part::Whole),
+                arm("none", "tare", None, Part::Nothing),
             ],
             nulls: Some([0, 1, 2, 3]),
             nuclide: "90Y".to_owned(),
+            lesion_doses: Vec::new(),
             horizon: 1000,
             with_marrow: true,
             seed: 5,

@@ -127,6 +127,8 @@ pub enum CommandError {
     #[error(transparent)]
     Sweep(#[from] hepatica_trial::sweep::SweepError),
     #[error(transparent)]
+    LesionDose(#[from] hepatica_trial::lesion_dose::LesionDoseError),
+    #[error(transparent)]
     Targets(#[from] hepatica_trial::targets::TargetsError),
     #[error(transparent)]
     Calibrate(#[from] hepatica_trial::calibrate::CalibrateError),

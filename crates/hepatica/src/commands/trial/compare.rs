@@ -9,6 +9,7 @@ use crate::term;
 use clap::ValueHint;
 use hepatica_trial::estimate::Counts;
 use hepatica_trial::results::{self, Results};
+use hepatica_trial::sweep::{ArmText, Part};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -19,8 +20,9 @@ Examples:
   hepatica trial compare captem tare captemy90@g3-2024 --setting pilot --no-rows --out compare/
 
 The last protocol is held to be the combination of the first two. It is simulated with sensitisers as the
-population believes and without, beside both alone and no treatment, each virtual patient in every arm. The
-word synergy is used only where the combination beats all three independence nulls.")]
+population believes and without, beside both alone, its own drugs alone, its own spheres alone and no treatment,
+each virtual patient in every arm. The word synergy is used only where the combination beats all three
+independence nulls of its own parts, and does not do so without sensitisers.")]
 pub struct Args {
     /// Two protocols and their combination; NAME@VARIANT chooses doses
     #[arg(num_args = 3, required = true, value_names = ["ALONE", "ALONE", "COMBINATION"])]
@@ -52,7 +54,7 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
     for name in &args.protocols {
         let chosen = arm(name, None)?;
         said.extend(chosen.said);
-        if arms.iter().any(|a: &hepatica_trial::sweep::ArmText| a.name == chosen.arm.name) {
+        if arms.iter().any(|a: &ArmText| a.name == chosen.arm.name) {
             return Err(CommandError::Usage(format!(
                 "{name}: named twice; expected two therapies and their combination"
             )));
@@ -62,11 +64,16 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
     let mut without = arms[2].clone();
     without.name = format!("{}, no sensitiser", without.name);
     without.sensitisers = Some([0.0; 2]);
-    let mut untreated = arms[2].clone();
-    untreated.name = "no treatment".to_owned();
-    untreated.untreated = true;
-    arms.extend([without, untreated]);
-    let scenario = args.who.scenario(arms, Some([0, 1, 2, 4]))?;
+    // The nulls are of the combination's own drugs and spheres: its doses, its cycles, its days.
+    let part = |name: &str, part: Part| ArmText { name: name.to_owned(), part, ..arms[2].clone() };
+    let parts = [
+        part("its drugs alone", Part::Drugs),
+        part("its spheres alone", Part::Spheres),
+        part("no treatment", Part::Nothing),
+    ];
+    arms.push(without);
+    arms.extend(parts);
+    let scenario = args.who.scenario(arms, Some([4, 5, 2, 6]))?;
     let progress = Progress::new(args.who.quiet);
     let begun = Instant::now();
     let how = How {
@@ -80,7 +87,8 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
     let took = begun.elapsed();
     progress.at("numbers", 0.9);
     let counts = Counts::new(&done.drawn);
-    let nulls = results::nulls(&done.job, &counts);
+    let nulls = results::nulls(&done.job, &counts, 2);
+    let without = results::nulls(&done.job, &counts, 3);
     let results = Results {
         kind: "comparison",
         title: format!(
@@ -90,7 +98,7 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
         said,
         grounds: results::grounds(&done.job.population, &done.job.parameters),
         arms: (0..done.job.arms.len()).map(|n| results::arm(&done.job, &counts, n)).collect(),
-        verdict: Some(results::verdict(&nulls)),
+        verdict: Some(results::verdict(&nulls, &without)),
         nulls,
         pilot: results::pilot(&done.job, &counts, 2, 3),
     };

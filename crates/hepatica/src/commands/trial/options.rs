@@ -6,8 +6,8 @@ use hepatica_biology::population::Population;
 use hepatica_regimen::protocol::Source;
 use hepatica_trial::Posterior;
 use hepatica_trial::program::Program;
-use hepatica_trial::sweep::{ArmText, ParametersText, SCHEMA, Scenario};
-use std::path::Path;
+use hepatica_trial::sweep::{ArmText, ParametersText, Part, SCHEMA, Scenario};
+use std::path::{Path, PathBuf};
 
 /// Days of a year.
 const YEAR_D: f64 = 365.25;
@@ -39,6 +39,9 @@ pub struct Who {
     /// Years each patient is followed
     #[arg(long, default_value_t = 5.0, value_name = "YEARS")]
     pub years: f64,
+    /// Folder of a plan: lesions take mean dose and unevenness from its histograms (dvh.csv)
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub plan: Option<PathBuf>,
     /// Blood counts neither hold nor reduce doses: quicker, and not what the protocol says
     #[arg(long)]
     pub no_marrow: bool,
@@ -86,7 +89,7 @@ pub fn arm(name: &str, variant: Option<&str>) -> Result<Chosen, CommandError> {
         protocol: source.text,
         variant,
         session: None,
-        untreated: false,
+        part: Part::Whole,
         sensitisers: None,
     };
     Ok(Chosen { arm, said })
@@ -159,6 +162,10 @@ impl Who {
             arms,
             nulls,
             nuclide: self.nuclide.clone(),
+            lesion_doses: match &self.plan {
+                Some(folder) => hepatica_trial::lesion_dose::read(folder)?,
+                None => Vec::new(),
+            },
             horizon: (days.floor() as u16).min(3650),
             with_marrow: !self.no_marrow,
             seed: self.seed,
