@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`object`] | one file: opened within bounds, its elements with good errors |
 //! | `bounds` | whether the lengths in a file fit the file |
+//! | `pixels`, `encapsulated` | stored values, plain or compressed |
 //! | [`ct`] | a CT series: any order, gaps and tilt found |
 //! | [`nm`] | nuclear medicine: SPECT and planar views |
 //! | [`pet`] | a PET series |
@@ -14,6 +15,7 @@
 
 mod bounds;
 pub mod ct;
+mod encapsulated;
 pub mod nm;
 pub mod object;
 pub mod pet;

@@ -2,7 +2,7 @@
 
 use super::object::{self, Dataset, Object};
 use super::stack::unit_axes;
-use super::{Patient, pixels, summary};
+use super::{Patient, encapsulated, pixels, summary};
 use crate::error::ReadError;
 use crate::geometry::{Grid, IndexBox};
 use crate::mask::Mask;
@@ -149,7 +149,7 @@ fn mask(grid: &Grid, bounds: IndexBox, voxels: &[usize]) -> Mask {
     Mask::new(grid.clone(), bounds, fraction)
 }
 
-/// One bit a pixel, lowest first, frames one after the other without padding.
+/// One bit a pixel, lowest first; plain frames one after the other without padding.
 fn packed_bits(o: &Object, size: [usize; 3]) -> Result<Vec<i32>, ReadError> {
     let count: usize = size.iter().product();
     let element = o
@@ -157,13 +157,7 @@ fn packed_bits(o: &Object, size: [usize; 3]) -> Result<Vec<i32>, ReadError> {
         .get(tags::PIXEL_DATA)
         .ok_or_else(|| o.missing(tags::PIXEL_DATA, "one bit a pixel"))?;
     let Some(bytes) = element.value().primitive().map(|p| p.to_bytes()) else {
-        return Err(ReadError::element(
-            o.path(),
-            &object::name(tags::PIXEL_DATA),
-            format!("compressed bits (transfer syntax {})", o.transfer_syntax()),
-            "bits as they are",
-            "export the segmentation without compression",
-        ));
+        return encapsulated::bits(o, size);
     };
     if bytes.len() < count.div_ceil(8) {
         let found = format!("{} bytes", bytes.len());
