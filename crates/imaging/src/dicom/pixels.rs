@@ -72,11 +72,19 @@ impl Format {
         self.bits as usize / 8
     }
 
-    /// Whether samples of so many bits can be these pixels: no more than are allocated, and no fewer
-    /// than are stored unless none of them is a sign.
-    pub(super) fn is_of_bits(&self, bits: u32) -> bool {
+    /// These pixels as samples of so many bits hold them, decoded with their sign or as they are;
+    /// `None` if they cannot: in fewer bits than are stored none is known to be the sign. If the samples
+    /// are not exactly those that were coded, one may be beyond the stored bits, and then all count.
+    pub(super) fn coded(&self, bits: u32, signed: bool, exact: bool) -> Option<Self> {
         let stored = 32 - self.up;
-        bits <= self.bits && self.down == 0 && (bits >= stored || !self.signed)
+        let can = match (self.signed, signed) {
+            (true, true) => true,
+            (true, false) => bits >= stored,
+            (false, true) => false,
+            (false, false) => true,
+        };
+        let up = if exact { self.up } else { self.up.min(32 - bits.min(32)) };
+        (can && bits <= self.bits && self.down == 0).then_some(Self { up, ..*self })
     }
 
     /// The pixels of one frame, from its bytes.
