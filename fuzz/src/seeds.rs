@@ -6,13 +6,14 @@ mod small_files;
 use hepatica_regimen::event::Pinned;
 use hepatica_regimen::protocol::Source;
 use hepatica_regimen::{Event, Fact, Log};
+use small_files::encoder::{Picture, encode};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let corpus = PathBuf::from(std::env::args().nth(1).ok_or("usage: seeds CORPUS")?);
-    for target in ["dicom", "nifti", "contours", "text", "course"] {
+    for target in ["dicom", "jpegls", "nifti", "contours", "text", "course"] {
         fs::create_dir_all(corpus.join(target))?;
     }
     let files = corpus.join("dicom");
@@ -20,6 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for name in ["one.nii", "two.nii.gz"] {
         fs::rename(files.join(name), corpus.join("nifti").join(name))?;
     }
+    streams(&corpus.join("jpegls"))?;
     let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for folder in ["protocols", "devices", "gates", "sites"] {
         for entry in fs::read_dir(home.join(folder))? {
@@ -30,6 +32,31 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     fs::write(corpus.join("text/case.toml"), CASE)?;
     courses(&corpus.join("course"))?;
+    Ok(())
+}
+
+/// JPEG-LS of every kind.
+fn streams(folder: &Path) -> Result<(), Box<dyn Error>> {
+    for (n, bits) in [2, 8, 8, 8, 12, 16].into_iter().enumerate() {
+        for (components, interleaving) in [(1, 0), (3, 0), (3, 1), (3, 2)] {
+            let count = 17 * 9 * components;
+            let stream = encode(&Picture {
+                columns: 17,
+                rows: 9,
+                bits,
+                components,
+                // Slopes, runs and jumps.
+                samples: (0..count)
+                    .map(|k| (k / 7 * k / 50 * (n + 1) % (1 << bits)) as u16)
+                    .collect(),
+                near: if n % 3 == 1 { 2 } else { 0 },
+                interleaving,
+                preset: (n == 3).then_some([0, 4, 9, 30, 20]),
+                restart: if n % 2 == 1 { 4 } else { 0 },
+            });
+            fs::write(folder.join(format!("{n}-{components}-{interleaving}.jls")), stream)?;
+        }
+    }
     Ok(())
 }
 

@@ -1,6 +1,7 @@
-//! A CT series.
+//! A CT series: a slice a file, or enhanced CT of many frames.
 
-use super::object::Object;
+use super::enhanced;
+use super::object::{self, Object};
 use super::pixels::{self, Format};
 use super::stack::{Slice, Stack, one_of_each};
 use super::{Patient, SpacingPolicy};
@@ -36,8 +37,9 @@ pub struct CtSeries {
 /// When a file cannot be read, is no CT, is of another series; when slices are missing, uneven or
 /// tilted and the policy is to refuse that.
 pub fn read(files: &[PathBuf], policy: SpacingPolicy) -> Result<CtSeries, ReadError> {
-    let read: Vec<(Header, Slice, Pixels)> =
-        files.par_iter().map(|f| slice(f)).collect::<Result<_, _>>()?;
+    let read: Vec<Vec<(Header, Slice, Pixels)>> =
+        files.par_iter().map(|f| slices(f)).collect::<Result<_, _>>()?;
+    let read: Vec<_> = read.into_iter().flatten().collect();
     let Some((first, ..)) = read.first() else {
         return Err(ReadError::format(
             std::path::Path::new("."),
@@ -137,24 +139,73 @@ impl Pixels {
     }
 }
 
-/// All of a slice; its pixels only where they take more than reading them.
-fn slice(path: &std::path::Path) -> Result<(Header, Slice, Pixels), ReadError> {
+/// All of a file's slices; pixels only where they take more than reading them.
+fn slices(path: &std::path::Path) -> Result<Vec<(Header, Slice, Pixels)>, ReadError> {
     let o = Object::open_header(path)?;
     let modality = o.text(tags::MODALITY).unwrap_or_else(|| "missing".to_owned());
     if modality != "CT" {
         return Err(o.wrong(tags::MODALITY, modality, "CT"));
     }
     one_of_each(&[&o])?;
-    let slice = Slice::of(&o)?;
-    Rescale::of(&o)?;
+    in_hu(&o)?;
+    let slices = Slice::all_of(&o)?;
     let header = Header {
         patient: Patient::of(&o),
         study_uid: o.text(tags::STUDY_INSTANCE_UID).unwrap_or_default(),
         series_uid: o.need_text(tags::SERIES_INSTANCE_UID)?,
         frame_of_reference: o.text(tags::FRAME_OF_REFERENCE_UID),
     };
-    let pixels = Pixels::of(o, slice.size)?;
-    Ok((header, slice, pixels))
+    if !enhanced::is(&o) {
+        Rescale::of(&o)?;
+        let one = |slice: Slice| {
+            let pixels = Pixels::of(o, slice.size)?;
+            Ok(vec![(header, slice, pixels)])
+        };
+        return slices.into_iter().next().map_or(Ok(Vec::new()), one);
+    }
+    let o = Object::open(path)?;
+    let size = enhanced::size(&o)?;
+    let rescales: Vec<Rescale> =
+        (0..size[2]).map(|n| Rescale::of_frame(&o, n)).collect::<Result<_, _>>()?;
+    let stored = pixels::stored(&o, size)?;
+    let frames =
+        stored.par_chunks_exact(size[0] * size[1]).zip(rescales).map(|(stored, rescale)| {
+            let mut hu = vec![0; stored.len()];
+            rescale.all(stored.iter().copied(), &mut hu);
+            Pixels::Read(hu)
+        });
+    let frames: Vec<Pixels> = frames.collect();
+    Ok(slices.into_iter().zip(frames).map(|(s, p)| (header.clone(), s, p)).collect())
+}
+
+/// Contrasts of enhanced CT frames that are those of a CT number (PS3.3, C.8.15.2.1.1: the fourth value
+/// of the frame's type); the others are sums, differences, projections and maps of something else.
+const OF_HU: [&str; 3] = ["NONE", "RESAMPLED", "MEAN"];
+
+/// Whether an enhanced CT holds CT numbers: maps of blood flow or of a material are CT objects too.
+/// Of a slice a file its image type says nothing that could be relied on.
+pub(super) fn in_hu(o: &Object) -> Result<(), ReadError> {
+    if !enhanced::is(o) {
+        return Ok(());
+    }
+    for frame in 0..enhanced::size(o)?[2] {
+        let kind = enhanced::group(o, frame, tags::CT_IMAGE_FRAME_TYPE_SEQUENCE)
+            .and_then(|g| object::text(g, tags::FRAME_TYPE))
+            .or_else(|| o.text(tags::IMAGE_TYPE))
+            .unwrap_or_default();
+        let contrast = kind.split('\\').nth(3).unwrap_or("NONE").trim();
+        if !OF_HU.contains(&contrast) {
+            let expected = format!("a fourth value of {} (CT numbers)", OF_HU.join(", "));
+            return Err(o.wrong(tags::FRAME_TYPE, kind, &expected));
+        }
+        let values = enhanced::need(o, frame, tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE)?;
+        let unit = object::text(values, tags::RESCALE_TYPE).unwrap_or_else(|| "US".to_owned());
+        // Converted from slices that did not say, it is unspecified.
+        if !(unit == "HU" || unit == "US" && kind.starts_with("ORIGINAL")) {
+            return Err(o.wrong(tags::RESCALE_TYPE, unit, "HU"));
+        }
+    }
+    Ok(())
 }
 
 /// From stored values to HU.
@@ -168,6 +219,18 @@ impl Rescale {
     fn of(o: &Object) -> Result<Self, ReadError> {
         let slope = o.number(tags::RESCALE_SLOPE).unwrap_or(1.0);
         let intercept = o.number(tags::RESCALE_INTERCEPT).unwrap_or(0.0);
+        Self::by(o, slope, intercept)
+    }
+
+    /// That of a frame, which must be there.
+    fn of_frame(o: &Object, frame: usize) -> Result<Self, ReadError> {
+        let values = enhanced::need(o, frame, tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE)?;
+        let [slope] = object::need_numbers(o.path(), values, tags::RESCALE_SLOPE)?;
+        let [intercept] = object::need_numbers(o.path(), values, tags::RESCALE_INTERCEPT)?;
+        Self::by(o, slope, intercept)
+    }
+
+    fn by(o: &Object, slope: f64, intercept: f64) -> Result<Self, ReadError> {
         if !slope.is_finite() || slope == 0.0 || !intercept.is_finite() {
             let found = format!("{slope} with intercept {intercept}");
             return Err(o.wrong(tags::RESCALE_SLOPE, found, "a finite slope that is not zero"));

@@ -4,7 +4,9 @@
 //! |---|---|
 //! | [`object`] | one file: opened within bounds, its elements with good errors |
 //! | `bounds` | whether the lengths in a file fit the file |
-//! | [`ct`] | a CT series: any order, gaps and tilt found |
+//! | `pixels`, `encapsulated` | stored values, plain or compressed |
+//! | [`ct`] | a CT series or enhanced CT: any order, gaps and tilt found |
+//! | `enhanced` | what each frame of many says of itself |
 //! | [`nm`] | nuclear medicine: SPECT and planar views |
 //! | [`pet`] | a PET series |
 //! | [`rtdose`] | a dose grid and the histograms in it |
@@ -14,6 +16,8 @@
 
 mod bounds;
 pub mod ct;
+mod encapsulated;
+mod enhanced;
 pub mod nm;
 pub mod object;
 pub mod pet;

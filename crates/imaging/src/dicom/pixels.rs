@@ -1,10 +1,10 @@
 //! Stored pixel values of an object, decoded.
 
+use super::encapsulated;
 use super::object::Object;
 use crate::error::ReadError;
 use dicom_core::value::Value;
-use dicom_dictionary_std::{tags, uids};
-use dicom_pixeldata::PixelDecoder;
+use dicom_dictionary_std::tags;
 
 /// How the pixels of an object are stored, from its header.
 pub(super) struct Format {
@@ -43,7 +43,8 @@ impl Format {
         })
     }
 
-    fn value(&self, v: u32) -> i32 {
+    /// The pixel in the lowest bits of a number of Bits Allocated.
+    pub(super) fn value(&self, v: u32) -> i32 {
         let v = (v >> self.down) << self.up;
         if self.signed { (v as i32) >> self.up } else { (v >> self.up) as i32 }
     }
@@ -66,8 +67,34 @@ impl Format {
         words.map(|b| self.value(u16::from_le_bytes([b[0], b[1]]).into()))
     }
 
+    /// Bytes of a pixel.
+    pub(super) fn bytes(&self) -> usize {
+        self.bits as usize / 8
+    }
+
+    /// These pixels as samples of so many bits hold them, decoded with their sign or as they are;
+    /// `None` if they cannot: in fewer bits than are stored none is known to be the sign. If the samples
+    /// are not exactly those that were coded, one may be beyond the stored bits, and then all count.
+    pub(super) fn coded(&self, bits: u32, signed: bool, exact: bool) -> Option<Self> {
+        let stored = 32 - self.up;
+        let can = match (self.signed, signed) {
+            (true, true) => true,
+            (true, false) => bits >= stored,
+            (false, true) => false,
+            (false, false) => true,
+        };
+        let up = if exact { self.up } else { self.up.min(32 - bits.min(32)) };
+        (can && bits <= self.bits && self.down == 0).then_some(Self { up, ..*self })
+    }
+
+    /// The pixels of one frame, from its bytes.
+    pub(super) fn frame(&self, o: &Object, bytes: &[u8]) -> Result<Vec<i32>, ReadError> {
+        let size = [self.size[0], self.size[1], 1];
+        Self { size, ..*self }.values(o, bytes)
+    }
+
     fn values(&self, o: &Object, bytes: &[u8]) -> Result<Vec<i32>, ReadError> {
-        let expected = self.count() * (self.bits as usize / 8);
+        let expected = self.count() * self.bytes();
         let Some(bytes) = bytes.get(..expected) else {
             let [columns, rows, frames] = self.size;
             return Err(o.wrong(
@@ -97,53 +124,10 @@ pub(super) fn stored(o: &Object, size: [usize; 3]) -> Result<Vec<i32>, ReadError
         // `to_bytes` gives the machine's order of 16-bit words, that is little endian here; objects
         // in big endian have been turned by the parser.
         Value::Primitive(_) => {
-            let bytes = element.value().to_bytes().map_err(|e| damaged(o, &e.to_string()))?;
+            let bytes =
+                element.value().to_bytes().map_err(|e| encapsulated::damaged(o, &e.to_string()))?;
             format.values(o, &bytes)
         }
-        _ => encapsulated(o, size),
+        _ => encapsulated::stored(o, size, &format),
     }
-}
-
-fn encapsulated(o: &Object, size: [usize; 3]) -> Result<Vec<i32>, ReadError> {
-    let syntax = o.transfer_syntax();
-    let jpeg_ls = [uids::JPEGLS_LOSSLESS, uids::JPEGLS_NEAR_LOSSLESS];
-    if jpeg_ls.contains(&syntax) {
-        return Err(ReadError::element(
-            o.path(),
-            "Transfer Syntax UID (0002,0010)",
-            format!("{syntax} (JPEG-LS)"),
-            "an uncompressed, RLE, JPEG, JPEG 2000 or deflated object",
-            "decompress it first, as with dcmdjpls of dcmtk",
-        ));
-    }
-    let decoded = o.inner().decode_pixel_data().map_err(|e| {
-        let mut why = e.to_string();
-        let mut source = std::error::Error::source(&e);
-        while let Some(s) = source {
-            why = s.to_string();
-            source = s.source();
-        }
-        damaged(o, &format!("transfer syntax {syntax}: {why}"))
-    })?;
-    let values: Vec<i32> = {
-        use dicom_pixeldata::{ConvertOptions, ModalityLutOption};
-        let options = ConvertOptions::new().with_modality_lut(ModalityLutOption::None);
-        decoded.to_vec_with_options(&options).map_err(|e| damaged(o, &e.to_string()))?
-    };
-    let expected = size.iter().product::<usize>();
-    if values.len() == expected {
-        Ok(values)
-    } else {
-        Err(damaged(o, &format!("{} pixels when decoded", values.len())))
-    }
-}
-
-fn damaged(o: &Object, why: &str) -> ReadError {
-    ReadError::element(
-        o.path(),
-        "PixelData (7FE0,0010)",
-        format!("not decodable ({why})"),
-        "pixels of a transfer syntax this program reads",
-        "decompress or export it again",
-    )
 }

@@ -1,8 +1,8 @@
 //! Segmentations: binary, fractional, label map.
 
-use super::object::{self, Dataset, Object};
+use super::object::{self, Object};
 use super::stack::unit_axes;
-use super::{Patient, pixels, summary};
+use super::{Patient, encapsulated, enhanced, pixels, summary};
 use crate::error::ReadError;
 use crate::geometry::{Grid, IndexBox};
 use crate::mask::Mask;
@@ -75,7 +75,7 @@ pub fn from_object(o: &Object, policy: FractionalPolicy) -> Result<StructureSet,
     let (grid, slices) = grid(o, size)?;
     let label_map = kind == "LABELMAP";
     let segment_of = |frame: usize| {
-        functional(o, frame, tags::SEGMENT_IDENTIFICATION_SEQUENCE)
+        enhanced::group(o, frame, tags::SEGMENT_IDENTIFICATION_SEQUENCE)
             .and_then(|s| object::numbers(s, tags::REFERENCED_SEGMENT_NUMBER))
             .and_then(|n| n.first().map(|n| *n as u32))
     };
@@ -149,7 +149,7 @@ fn mask(grid: &Grid, bounds: IndexBox, voxels: &[usize]) -> Mask {
     Mask::new(grid.clone(), bounds, fraction)
 }
 
-/// One bit a pixel, lowest first, frames one after the other without padding.
+/// One bit a pixel, lowest first; plain frames one after the other without padding.
 fn packed_bits(o: &Object, size: [usize; 3]) -> Result<Vec<i32>, ReadError> {
     let count: usize = size.iter().product();
     let element = o
@@ -157,13 +157,7 @@ fn packed_bits(o: &Object, size: [usize; 3]) -> Result<Vec<i32>, ReadError> {
         .get(tags::PIXEL_DATA)
         .ok_or_else(|| o.missing(tags::PIXEL_DATA, "one bit a pixel"))?;
     let Some(bytes) = element.value().primitive().map(|p| p.to_bytes()) else {
-        return Err(ReadError::element(
-            o.path(),
-            &object::name(tags::PIXEL_DATA),
-            format!("compressed bits (transfer syntax {})", o.transfer_syntax()),
-            "bits as they are",
-            "export the segmentation without compression",
-        ));
+        return encapsulated::bits(o, size);
     };
     if bytes.len() < count.div_ceil(8) {
         let found = format!("{} bytes", bytes.len());
@@ -172,16 +166,9 @@ fn packed_bits(o: &Object, size: [usize; 3]) -> Result<Vec<i32>, ReadError> {
     Ok((0..count).map(|n| i32::from(bytes[n / 8] >> (n % 8) & 1)).collect())
 }
 
-/// A functional group of a frame: its own, or the one shared by all.
-fn functional(o: &Object, frame: usize, tag: dicom_core::Tag) -> Option<&Dataset> {
-    let own = o.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE).get(frame);
-    let shared = o.items(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE).first();
-    [own, shared].into_iter().flatten().find_map(|group| object::items(group, tag).first())
-}
-
 /// The grid of all frames, and to which slice each belongs.
 fn grid(o: &Object, [columns, rows, frames]: [usize; 3]) -> Result<(Grid, Vec<usize>), ReadError> {
-    let of = |frame, tag| functional(o, frame, tag);
+    let of = |frame, tag| enhanced::group(o, frame, tag);
     let measures = of(0, tags::PIXEL_MEASURES_SEQUENCE)
         .ok_or_else(|| o.missing(tags::PIXEL_MEASURES_SEQUENCE, "spacing of pixels"))?;
     let [between_rows, between_columns]: [f64; 2] =

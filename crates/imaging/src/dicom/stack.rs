@@ -1,12 +1,13 @@
-//! Slices in separate files, put in order: from positions and orientations, never from file names
+//! Slices in separate files or in frames of one, put in order: from positions and orientations, never from file names
 //! or instance numbers.
 
-use super::object::{Object, name};
+use super::enhanced;
+use super::object::{Dataset, Object, name, need_numbers};
 use crate::error::ReadError;
 use crate::geometry::Grid;
 use dicom_dictionary_std::tags;
 use nalgebra::{Matrix3, Vector3};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What to do with slices that do not lie on a regular grid: one is missing, distances differ, or
 /// the gantry was tilted.
@@ -31,6 +32,8 @@ const DRIFT_MM: f64 = 0.05;
 #[derive(Debug, Clone)]
 pub(super) struct Slice {
     pub(super) path: PathBuf,
+    /// Which frame of its file, from 1, if that has many.
+    pub(super) frame: Option<usize>,
     pub(super) uid: String,
     pub(super) position: Vector3<f64>,
     pub(super) along: [Vector3<f64>; 2],
@@ -40,10 +43,16 @@ pub(super) struct Slice {
 }
 
 impl Slice {
+    /// All that an object holds.
+    pub(super) fn all_of(o: &Object) -> Result<Vec<Self>, ReadError> {
+        if enhanced::is(o) { enhanced::slices(o) } else { Ok(vec![Self::of(o)?]) }
+    }
+
+    /// The one of an object that holds one.
     pub(super) fn of(o: &Object) -> Result<Self, ReadError> {
         let [columns, rows, frames] = o.size()?;
         if frames > 1 {
-            let expected = "1: a slice a file (enhanced multi-frame objects are not read)";
+            let expected = "1: a slice a file, or frames that say where they lie";
             return Err(o.wrong(tags::NUMBER_OF_FRAMES, frames.to_string(), expected));
         }
         let p: [f64; 3] = o.need_numbers(tags::IMAGE_POSITION_PATIENT)?;
@@ -51,12 +60,18 @@ impl Slice {
         let [between_rows, between_columns] = pixel_spacing(o)?;
         Ok(Self {
             path: o.path().to_owned(),
+            frame: None,
             uid: o.text(tags::SOP_INSTANCE_UID).unwrap_or_default(),
             position: Vector3::from(p),
             along: unit_axes(o, a)?,
             pixel_mm: [between_columns, between_rows],
             size: [columns, rows],
         })
+    }
+
+    /// Its file, and which frame of it.
+    fn file(&self) -> (&Path, Option<usize>) {
+        (&self.path, self.frame)
     }
 
     fn normal(&self) -> Vector3<f64> {
@@ -66,7 +81,12 @@ impl Slice {
 
 /// Between rows, between columns; both above zero.
 pub(super) fn pixel_spacing(o: &Object) -> Result<[f64; 2], ReadError> {
-    let spacing: [f64; 2] = o.need_numbers(tags::PIXEL_SPACING)?;
+    pixel_spacing_of(o, o.dataset())
+}
+
+/// That in a part of an object.
+pub(super) fn pixel_spacing_of(o: &Object, part: &Dataset) -> Result<[f64; 2], ReadError> {
+    let spacing: [f64; 2] = need_numbers(o.path(), part, tags::PIXEL_SPACING)?;
     if spacing.iter().all(|s| *s > 0.0 && *s < 1000.0) {
         Ok(spacing)
     } else {
@@ -134,7 +154,7 @@ impl Stack {
         let mut order: Vec<usize> = (0..slices.len()).collect();
         let height = |n: &usize| slices[*n].position.dot(&normal);
         order.sort_by(|a, b| {
-            height(a).total_cmp(&height(b)).then_with(|| slices[*a].path.cmp(&slices[*b].path))
+            height(a).total_cmp(&height(b)).then_with(|| slices[*a].file().cmp(&slices[*b].file()))
         });
         // The same instance twice is a copy; two instances at one place are two truths.
         let mut kept: Vec<usize> = Vec::with_capacity(order.len());
@@ -292,7 +312,11 @@ impl Stack {
 }
 
 fn show(s: &Slice) -> String {
-    s.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    let file = s.path.file_name().unwrap_or_default().to_string_lossy();
+    match s.frame {
+        Some(n) => format!("frame {n} of {file}"),
+        None => file.into_owned(),
+    }
 }
 
 /// Refuses a series whose slices are of several patients, studies or frames of reference.

@@ -1,8 +1,8 @@
 //! A series in a few words, from headers alone.
 
-use super::SpacingPolicy;
 use super::object::{Object, items, text};
 use super::stack::{Slice, Stack, one_of_each};
+use super::{SpacingPolicy, ct};
 use crate::geometry::Grid;
 use crate::image::FrameOfReference;
 use crate::inventory::Role;
@@ -18,8 +18,12 @@ pub(crate) fn of(role: Role, objects: &[Object]) -> (String, Vec<String>) {
     let Some(first) = objects.first() else { return (String::new(), problems) };
     let geometry = match role {
         Role::Ct | Role::Pet => {
-            let slices: Result<Vec<_>, _> = objects.iter().map(Slice::of).collect();
-            match slices.and_then(|s| Stack::new(&s, SpacingPolicy::Refuse)) {
+            let slices = objects.iter().map(|o| match role {
+                Role::Ct => ct::in_hu(o).and_then(|()| Slice::all_of(o)),
+                _ => Slice::of(o).map(|slice| vec![slice]),
+            });
+            let slices: Result<Vec<_>, _> = slices.collect();
+            match slices.map(|s| s.concat()).and_then(|s| Stack::new(&s, SpacingPolicy::Refuse)) {
                 Ok(stack) => {
                     problems.extend(stack.notes);
                     of_grid(&stack.grid)

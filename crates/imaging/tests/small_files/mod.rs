@@ -1,6 +1,8 @@
 //! A small whole file of every kind that we write: what damage and fuzzing begin from.
 
-use dicom_dictionary_std::uids;
+use dicom_core::value::PixelFragmentSequence;
+use dicom_core::{DataElement, VR};
+use dicom_dictionary_std::{tags, uids};
 use dicom_object::FileMetaTableBuilder;
 use hepatica_imaging::contour::Contour;
 use hepatica_imaging::dicom::Patient;
@@ -11,6 +13,55 @@ use hepatica_imaging::dicom::write::{Context, ct};
 use hepatica_imaging::{Grid, Image, Planar, PlanarView, nifti};
 use std::error::Error;
 use std::path::Path;
+
+#[path = "../../../jpegls/tests/encoder/mod.rs"]
+pub mod encoder;
+
+/// Copies a file of plain words, its frames in JPEG-LS and each in fragments of that length, with an
+/// offset table where they are whole.
+pub fn to_jpeg_ls(
+    from: &Path,
+    to: &Path,
+    near: i32,
+    fragment: usize,
+) -> Result<(), Box<dyn Error>> {
+    let mut o = dicom_object::open_file(from)?.into_inner();
+    let number = |tag| o.element(tag)?.to_int::<usize>().map_err(Box::<dyn Error>::from);
+    let [columns, rows, bits] =
+        [number(tags::COLUMNS)?, number(tags::ROWS)?, number(tags::BITS_STORED)?];
+    let bytes = o.element(tags::PIXEL_DATA)?.to_bytes()?;
+    let mask = ((1_u32 << bits) - 1) as u16;
+    let words: Vec<u16> =
+        bytes.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]) & mask).collect();
+    let (mut fragments, mut table, mut at) = (Vec::new(), Vec::new(), 0);
+    for frame in words.chunks_exact(columns * rows) {
+        let mut stream = encoder::encode(&encoder::Picture {
+            columns,
+            rows,
+            bits: bits as u32,
+            components: 1,
+            samples: frame.to_vec(),
+            near,
+            interleaving: 0,
+            preset: None,
+            restart: 0,
+        });
+        stream.resize(stream.len().next_multiple_of(2), 0);
+        table.push(at);
+        for part in stream.chunks(fragment) {
+            at += part.len() as u32 + 8;
+            fragments.push(part.to_vec());
+        }
+    }
+    if fragments.len() > table.len() {
+        table.clear();
+    }
+    let pixels = PixelFragmentSequence::new(table, fragments);
+    o.put(DataElement::new(tags::PIXEL_DATA, VR::OB, pixels));
+    let syntax = if near == 0 { uids::JPEGLS_LOSSLESS } else { uids::JPEGLS_NEAR_LOSSLESS };
+    o.with_meta(FileMetaTableBuilder::new().transfer_syntax(syntax))?.write_to_file(to)?;
+    Ok(())
+}
 
 /// Writes them into a folder that exists.
 pub fn write(to: &Path) -> Result<(), Box<dyn Error>> {
@@ -30,6 +81,8 @@ pub fn write(to: &Path) -> Result<(), Box<dyn Error>> {
         injected_mbq: None,
     };
     nm::spect(&to.join("spect.dcm"), image, &acquisition, &context)?;
+    to_jpeg_ls(&to.join("spect.dcm"), &to.join("spect-jpegls.dcm"), 0, 1 << 20)?;
+    to_jpeg_ls(&to.join("spect.dcm"), &to.join("spect-fragments.dcm"), 2, 40)?;
     let view = PlanarView {
         columns: 6,
         rows: 5,
