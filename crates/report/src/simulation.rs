@@ -107,6 +107,8 @@ fn estimate(e: &Estimate, unit: Unit) -> String {
             format!("not reached in {:.0} % of draws", 100.0 * (1.0 - e.reached))
         }
         (None, _) => "–".to_owned(),
+        // What cannot be has no doubt.
+        (Some(0.0), Some([0.0, 0.0])) => "0".to_owned(),
         (Some(x), Some([low, high])) => {
             format!("{} ({} to {})", shown(x, unit), bare(low), bare(high))
         }
@@ -333,6 +335,7 @@ pub fn simulation(r: &Results, subtitle: &str) -> Sheet {
         sheet.add(section, vec![picture]);
     }
     let many = r.arms.len() > 1;
+    let many_arms = r.arms.len() > 4;
     let mut head = vec![String::new()];
     head.extend(r.arms.iter().map(|a| a.name.clone()));
     let ids: Vec<&str> =
@@ -347,7 +350,10 @@ pub fn simulation(r: &Results, subtitle: &str) -> Sheet {
                 return None;
             }
             let mut row = vec![of[0].name.to_owned()];
-            row.extend(of.iter().map(|n| estimate(&n.estimate, n.unit)));
+            // Many arms are many columns: the interval goes under its value.
+            let narrow =
+                |text: String| if many_arms { text.replacen(" (", "\n(", 1) } else { text };
+            row.extend(of.iter().map(|n| narrow(estimate(&n.estimate, n.unit))));
             Some(row)
         })
         .collect();

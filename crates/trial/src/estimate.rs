@@ -11,7 +11,7 @@ use std::borrow::Cow;
 pub struct Estimate {
     /// Of all draws together; none where it is not reached.
     pub value: Option<f64>,
-    /// 5 to 95 % of the draws, the noise of simulation taken off.
+    /// 5 to 95 % of the draws about the value: the noise of each draw is taken off, that of the value is in.
     pub interval: Option<[f64; 2]>,
     /// Standard error of the value by simulation alone.
     pub monte_carlo_se: Option<f64>,
@@ -50,7 +50,12 @@ pub fn summarise(value: Option<f64>, draws: &[(Option<f64>, [Option<f64>; 2])]) 
             Some(noise) if variance > 0.0 => (1.0 - noise / variance).max(0.0).sqrt(),
             _ => 1.0,
         };
-        Some([middle + kept * (low? - middle), middle + kept * (high? - middle)])
+        // About the value of all draws, whose own noise is put back: a small difference that was simulated
+        // roughly is not known well.
+        let value = value.unwrap_or(middle);
+        let se = noise.map_or(0.0, |n| (n / whole.len() as f64).sqrt());
+        let wide = |deviation: f64| deviation.hypot(1.645 * se);
+        Some([value - wide(kept * (low? - middle)), value + wide(kept * (high? - middle))])
     });
     let monte_carlo_se = noise.map(|n| (n / whole.len().max(1) as f64).sqrt());
     Estimate { value, interval, monte_carlo_se, reached }

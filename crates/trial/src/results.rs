@@ -184,6 +184,11 @@ pub const NUMBERS: &[Number] = &[
         |t, g, _| t.share(g, field::liver_toxicity, 1)
     ),
     number!("session", "Had a session", All, Share, |t, g, _| sum(t, g, field::sessions, 1)),
+    number!("session_cycle_2", "Had session 1 in cycle 2", All, Share, |t, g, _| t.share(
+        g,
+        field::session_cycle,
+        2
+    )),
     number!("sessions_2", "Had both sessions", All, Share, |t, g, _| sum(t, g, field::sessions, 2)),
     number!("stopped_cycle_1", "Stopped the drugs in cycle 1", All, Share, |t, g, _| {
         End::IntoleranceFirst.share(t, g)

@@ -68,6 +68,8 @@ layout! {
     end = 7,
     unsuitable = 1,
     low_at_session = 2,
+    // By cycle of the first session; the last is that or later.
+    session_cycle = 16,
     cycles_sum = 1,
     waits_sum = 1,
     reductions_sum = 1,
@@ -186,6 +188,7 @@ impl Tally {
         add(field::end, o.end as usize, 1);
         add(field::unsuitable, 0, yes(!o.suitable));
         if o.sessions > 0 {
+            add(field::session_cycle, usize::from(o.session_cycle), 1);
             add(field::low_at_session, 0, yes(o.session_platelets < 100));
             add(field::low_at_session, 1, yes(o.session_platelets < 150));
         }

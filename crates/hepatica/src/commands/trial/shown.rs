@@ -28,6 +28,8 @@ pub fn estimate(e: &Estimate, unit: Unit) -> String {
         Unit::Mean => format!("{x:.2}"),
     };
     match e.interval {
+        // What cannot be has no doubt.
+        Some([0.0, 0.0]) if x == 0.0 => "0".to_owned(),
         Some([low, high]) => format!("{} ({} to {})", value(x, unit), bare(low), bare(high)),
         None if e.reached < 1.0 => format!("{} (upper end not reached)", value(x, unit)),
         None => value(x, unit),
