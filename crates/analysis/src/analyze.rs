@@ -6,7 +6,7 @@ use crate::lesions::{DoseResponse, Plans, dose_response};
 use crate::monitor::common;
 use crate::response::{Responses, responses};
 use crate::settings::{Setting, Settings};
-use crate::survival::{Competing, Endpoint, competing, endpoint};
+use crate::survival::{BetweenScans, Competing, Endpoint, between_scans, competing, endpoint};
 use crate::toxicity::{Toxicities, toxicities};
 use crate::{AnalysisError, NOTICE};
 use hepatica_regimen::Protocol;
@@ -60,6 +60,9 @@ pub struct Analysis {
     /// What came first: progression in the liver, outside it, or death. None where the data do not
     /// tell causes.
     pub competing: Option<Vec<Competing>>,
+    /// Hepatic progression-free survival with progression between two scans. None where the data do
+    /// not tell between which.
+    pub between_scans: Option<Vec<BetweenScans>>,
     /// Dose and response of lesions, if plans were given.
     pub dose_response: Option<DoseResponse>,
     /// Patient by patient.
@@ -143,8 +146,13 @@ pub fn analyze(
     wishes: &Wishes,
 ) -> Result<Analysis, AnalysisError> {
     let mut settings = Settings::default();
-    let (level, lengths) =
-        common(trial, protocol, wishes.protocol_given, (wishes.level, wishes.session_days), &mut settings)?;
+    let (level, lengths) = common(
+        trial,
+        protocol,
+        wishes.protocol_given,
+        (wishes.level, wishes.session_days),
+        &mut settings,
+    )?;
     settings.assume(
         "who counts for response",
         "every treated patient with disease in the region; without a scan counts as no response",
@@ -197,6 +205,7 @@ pub fn analyze(
         criteria: trial.criteria.clone(),
         arms: told,
         competing: if trial.has.causes { competing(trial, &arms, level)? } else { None },
+        between_scans: between_scans(trial, &arms)?,
         endpoints,
         dose_response: plans.map(|p| dose_response(trial, p, level)).transpose()?,
         patients: trial.subjects.iter().map(|s| patient(s, trial, several)).collect(),
@@ -290,6 +299,7 @@ fn methods(trial: &Trial, level: f64, several: bool) -> Vec<String> {
         format!(
             "Progression in the liver, progression outside it and death are competing risks: cumulative incidence by Aalen and Johansen of what came first, with {percent} % limits on the log(-log(1 - F)) scale."
         ),
+        "Progression is seen at scans and happened before them: hepatic progression-free survival is also estimated with progression between the last adequate scan without it and the scan that shows it (nonparametric maximum likelihood by Peto and Turnbull). Where the data do not say more the estimate is a range, which is no confidence interval.".to_owned(),
         "Toxicities count once a patient and term with their worst grade, in the window in which the stretch of days with that grade began. Laboratory values count where they are worse than at baseline; a grade that cannot be told counts as the lowest that it may be.".to_owned(),
     ];
     if several {

@@ -327,6 +327,14 @@ pub fn trial(frames: [Option<Frame>; 7], said: Said, source: String) -> Result<T
     for (code, n) in &build.unread {
         notes.push(format!("{code}: {n} rows are not looked at"));
     }
+    for (frame, what) in [(ae, "toxicities"), (lb, "values")] {
+        if let Some(f) = frame.filter(|f| !f.has("ACYCLE")) {
+            notes.push(format!(
+                "{}: no ACYCLE; cycles of {what} are told by the length of the protocol's cycles, as if none was delayed",
+                f.file
+            ));
+        }
+    }
     let unplaced = build.subjects.values().filter(|s| s.enrolled.is_none()).count();
     if unplaced > 0 {
         notes.push(format!("{unplaced} patients have no day of enrolment (ENRLDT)"));
@@ -427,7 +435,9 @@ fn cutoff(
         return Err(row.wrong(
             column,
             found,
-            &format!("a day until the data cut, {day} ({from}); correct it, or move the cut with --on"),
+            &format!(
+                "a day until the data cut, {day} ({from}); correct it, or move the cut with --on"
+            ),
         ));
     }
     Ok((day, from))
@@ -436,9 +446,8 @@ fn cutoff(
 fn subject(row: &Row<'_>) -> Result<Subject, DataError> {
     let id = row.needed("USUBJID")?.to_owned();
     let enrolled = row.date("ENRLDT");
-    let events = [
-        "C1D1DT", "TRTSDT", "TRTEDT", "EOTDT", "SES1DT", "SES2DT", "DTHDT", "WITHDT", "LSTALVDT",
-    ];
+    let events =
+        ["C1D1DT", "TRTSDT", "TRTEDT", "EOTDT", "SES1DT", "SES2DT", "DTHDT", "WITHDT", "LSTALVDT"];
     for column in events {
         let (Some(first), Some(day)) = (enrolled, row.date(column)) else { continue };
         if day < first {
@@ -468,10 +477,9 @@ fn subject(row: &Row<'_>) -> Result<Subject, DataError> {
         (None, day) => day.is_some(),
     };
     let mut sessions = Vec::new();
-    for [on, cycle, day, gbq] in [
-        ["SES1DT", "SES1CYC", "SES1CDY", "SES1GBQ"],
-        ["SES2DT", "SES2CYC", "SES2CDY", "SES2GBQ"],
-    ] {
+    for [on, cycle, day, gbq] in
+        [["SES1DT", "SES1CYC", "SES1CDY", "SES1GBQ"], ["SES2DT", "SES2CYC", "SES2CDY", "SES2GBQ"]]
+    {
         let activity_gbq = row.number(gbq);
         if activity_gbq.is_some_and(|a| !(a > 0.0 && a < 100.0)) {
             let found = activity_gbq.unwrap_or_default();
@@ -489,7 +497,8 @@ fn subject(row: &Row<'_>) -> Result<Subject, DataError> {
     }
     let radioembolized = row.flag("SESSFL");
     if row.frame.has("SES1DT") && radioembolized.is_some_and(|y| y == sessions.is_empty()) {
-        let found = if sessions.is_empty() { "no session has a day" } else { "a session has a day" };
+        let found =
+            if sessions.is_empty() { "no session has a day" } else { "a session has a day" };
         let flag = row.text("SESSFL").unwrap_or_default();
         let what = format!("{id}: SESSFL is {flag}, but {found}");
         return Err(row.contradicts("SESSFL", what, "correct SESSFL or SES1DT"));
@@ -633,7 +642,11 @@ impl Build {
                 1 => End::Censored,
                 2 => End::CompetingDeath,
                 found => {
-                    return Err(row.wrong("CNSR", found, "0 (event), 1 (censored) or 2 (another death)"));
+                    return Err(row.wrong(
+                        "CNSR",
+                        found,
+                        "0 (event), 1 (censored) or 2 (another death)",
+                    ));
                 }
             };
             let dead = matches!(end, End::Death | End::CompetingDeath);
@@ -711,10 +724,7 @@ impl Build {
             if let Some(other) = seen.insert(key, row.number) {
                 let what = match on.filter(|_| kind == "OVR") {
                     Some(on) => format!("{code} of {} on {on}", s.id),
-                    None => format!(
-                        "{code} of {}, who would be counted as two patients,",
-                        s.id
-                    ),
+                    None => format!("{code} of {}, who would be counted as two patients,", s.id),
                 };
                 return Err(DataError::RowTwice { place: row.place("PARAMCD"), what, other });
             }
@@ -731,7 +741,8 @@ impl Build {
                 match &self.criteria {
                     Some(known) if *known != criteria => {
                         let what = format!("{criteria}, but {known} in rows before");
-                        let remedy = "responses by two criteria are not pooled: analyse each by itself";
+                        let remedy =
+                            "responses by two criteria are not pooled: analyse each by itself";
                         return Err(row.contradicts("PARCAT1", what, remedy));
                     }
                     _ => self.criteria = Some(criteria),
@@ -746,9 +757,11 @@ impl Build {
             let Some(r) = rest.and_then(|region| s.regions.get(region)) else { continue };
             let best = if code.starts_with("CBOR") { r.confirmed } else { r.best };
             let Some(best) = best.flatten().filter(|b| responds(*b)) else { continue };
-            let seen = r.scans.values().any(|(scan, _)| responds(*scan) && rank(*scan) <= rank(best));
+            let seen =
+                r.scans.values().any(|(scan, _)| responds(*scan) && rank(*scan) <= rank(best));
             if !r.scans.is_empty() && !seen {
-                let what = format!("{}: {best} is the best response, but no scan (OVR) says so", s.id);
+                let what =
+                    format!("{}: {best} is the best response, but no scan (OVR) says so", s.id);
                 return Err(row.contradicts("AVALC", what, "correct it, or the row of the scan"));
             }
             let plain = r.best.unwrap_or(Some(best));
@@ -782,7 +795,9 @@ impl Build {
                     return Err(row.wrong(column, mm, "a sum of diameters from 0 to 5000 mm"));
                 }
             }
-            let (Some(sum), Some(base)) = (row.number("AVAL"), row.number("BASE")) else { continue };
+            let (Some(sum), Some(base)) = (row.number("AVAL"), row.number("BASE")) else {
+                continue;
+            };
             if base <= 0.0 {
                 let expected = "a sum of diameters at baseline above 0 mm";
                 return Err(row.wrong("BASE", base, expected));
@@ -791,7 +806,8 @@ impl Build {
             if let Some(said) = row.number("PCHG")
                 && (said - change_percent).abs() > ROUNDING
             {
-                let what = format!("{said} %, but from {base} to {sum} mm is {change_percent:.1} %");
+                let what =
+                    format!("{said} %, but from {base} to {sum} mm is {change_percent:.1} %");
                 return Err(row.contradicts("PCHG", what, "correct PCHG, AVAL or BASE"));
             }
             let baseline = match row.flag("ABLFL") {
@@ -809,9 +825,10 @@ impl Build {
     /// The version of a grade, which all grades share.
     fn version(&mut self, row: &Row<'_>) -> Result<Version, DataError> {
         let version = match row.integer("ATOXVER") {
-            None => self.said.ctcae.ok_or_else(|| DataError::NoVersion {
-                place: row.place("ATOXVER"),
-            })?,
+            None => self
+                .said
+                .ctcae
+                .ok_or_else(|| DataError::NoVersion { place: row.place("ATOXVER") })?,
             Some(n) => {
                 let known = u8::try_from(n).ok().and_then(|n| Version::try_from(n).ok());
                 known.ok_or_else(|| {
@@ -856,12 +873,13 @@ impl Build {
             if let Some(Err(why)) = known.map(|t| t.by_person(version, grade)) {
                 return Err(row.wrong("ATOXGRN", grade, &why.to_string()));
             }
-            let relation = match row.text("AREL").map(str::to_uppercase) {
-                None => None,
-                Some(word) => Some(*related.get(word.as_str()).ok_or_else(|| {
-                    row.wrong("AREL", &word, "RELATED, NOT RELATED or nothing")
-                })?),
-            };
+            let relation =
+                match row.text("AREL").map(str::to_uppercase) {
+                    None => None,
+                    Some(word) => Some(*related.get(word.as_str()).ok_or_else(|| {
+                        row.wrong("AREL", &word, "RELATED, NOT RELATED or nothing")
+                    })?),
+                };
             let s = self.of(&row)?;
             let from = Self::day(s, &row, "ASTDT", "a toxicity")?;
             if let Some(end) = row.date("AENDT").filter(|end| *end < from) {
@@ -890,9 +908,8 @@ impl Build {
             });
         }
         for s in self.subjects.values_mut() {
-            s.toxicities.sort_by(|a, b| {
-                (a.from, &a.term, a.grade).cmp(&(b.from, &b.term, b.grade))
-            });
+            s.toxicities
+                .sort_by(|a, b| (a.from, &a.term, a.grade).cmp(&(b.from, &b.term, b.grade)));
         }
         Ok(())
     }
@@ -1012,7 +1029,8 @@ fn cause(row: &Row<'_>, code: &str, told: bool) -> Result<End, DataError> {
         (true, false) => Ok(End::Death),
         (false, true) => Ok(End::Progression),
         _ => {
-            let expected = "words with either `death` or `progression`: the two are told apart by it";
+            let expected =
+                "words with either `death` or `progression`: the two are told apart by it";
             Err(row.wrong("EVNTDESC", words, expected))
         }
     }

@@ -43,9 +43,8 @@ pub struct Item {
 }
 
 pub(crate) fn dues(trial: &Trial, protocol: &Protocol) -> Dues {
-    let label = |id: &str| {
-        trial.subjects.iter().find(|s| s.id == id).map_or(id, |s| &s.label).to_owned()
-    };
+    let label =
+        |id: &str| trial.subjects.iter().find(|s| s.id == id).map_or(id, |s| &s.label).to_owned();
     let item = |d: Due| Item {
         subject: label(&d.subject),
         earliest: d.earliest,
@@ -138,10 +137,9 @@ fn anchor(protocol: &Protocol, what: &str, s: &Subject) -> Option<Date> {
 fn done(a: &Assessment, s: &Subject, earliest: Date, latest: Date) -> bool {
     let inside = |day: &Date| (earliest..=latest).contains(day);
     match a.kind {
-        AssessmentKind::Imaging => s
-            .regions
-            .values()
-            .any(|r| r.scans.keys().chain(r.sums.keys()).any(inside)),
+        AssessmentKind::Imaging => {
+            s.regions.values().any(|r| r.scans.keys().chain(r.sums.keys()).any(inside))
+        }
         // A measure that has no test in the tables cannot be missing from them.
         AssessmentKind::Laboratory => a.measures.iter().all(|measure| {
             sdtm::test_code(measure)

@@ -164,7 +164,9 @@ pub enum DataError {
         remedy: String,
     },
     /// Grades whose version nobody said.
-    #[error("{place}: grades without a version of CTCAE; fill in ATOXVER (5 or 6), or say it with --ctcae")]
+    #[error(
+        "{place}: grades without a version of CTCAE; fill in ATOXVER (5 or 6), or say it with --ctcae"
+    )]
     NoVersion {
         /// Where.
         place: Place,

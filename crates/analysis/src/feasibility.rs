@@ -68,8 +68,7 @@ pub(crate) fn feasibility(trial: &Trial, level: f64) -> Result<Feasibility, Anal
     let goes_on = |s: &Subject| s.status == Some(Status::Ongoing);
     // Without a status nobody knows whether a session is still to come: nobody is decided against.
     let open = |s: &Subject| !both(s) && (goes_on(s) || (s.status.is_none() && s.death.is_none()));
-    let undecided: Vec<String> =
-        all.iter().filter(|s| open(s)).map(|s| s.label.clone()).collect();
+    let undecided: Vec<String> = all.iter().filter(|s| open(s)).map(|s| s.label.clone()).collect();
     let with_session: Vec<_> = all.iter().filter(|s| !s.sessions.is_empty()).collect();
     let second = with_session.iter().filter(|s| s.sessions.len() > 1).count();
     let stopped: Vec<&&Subject> =

@@ -155,7 +155,8 @@ pub fn parse(text: &str, used: &Used, place: impl Fn() -> Place) -> Result<Value
             _ => return Err(wrong("Y, N or nothing")),
         },
         Cell::Date => Value::Date(
-            text.parse().map_err(|_| wrong("a day as YYYY-MM-DD; write it so, or leave it empty"))?,
+            text.parse()
+                .map_err(|_| wrong("a day as YYYY-MM-DD; write it so, or leave it empty"))?,
         ),
         Cell::Number | Cell::Integer => {
             let number: f64 = text.parse().map_err(|_| {
@@ -335,7 +336,8 @@ mod tests {
 
     #[test]
     fn slips_are_named_and_other_columns_are_left() {
-        let error = |sheet, names: &[&str]| Layout::of("f.csv", sheet, names).unwrap_err().to_string();
+        let error =
+            |sheet, names: &[&str]| Layout::of("f.csv", sheet, names).unwrap_err().to_string();
         assert_eq!(
             error(&ADTTE, &["USUBJID", "PARAMCD", "AVAL", "CNSRR"]),
             "f.csv: unknown column CNSRR; did you mean CNSR? Rename it, or take it out"
@@ -364,10 +366,26 @@ mod tests {
         assert_eq!(of("NA", Cell::Name), Ok(Value::from("NA")));
         assert_eq!(of("'=A1", Cell::Name), Ok(Value::from("=A1")));
         for (text, cell, error) in [
-            ("NaN", Cell::Number, "f.csv, row 2, X = `NaN`, expected a finite number, or nothing where it is not known"),
-            ("3.5", Cell::Integer, "f.csv, row 2, X = `3.5`, expected a whole number, or nothing where it is not known"),
-            ("3,5", Cell::Number, "f.csv, row 2, X = `3,5`, expected a number with a decimal point, or nothing where it is not known"),
-            ("01.02.2027", Cell::Date, "f.csv, row 2, X = `01.02.2027`, expected a day as YYYY-MM-DD; write it so, or leave it empty"),
+            (
+                "NaN",
+                Cell::Number,
+                "f.csv, row 2, X = `NaN`, expected a finite number, or nothing where it is not known",
+            ),
+            (
+                "3.5",
+                Cell::Integer,
+                "f.csv, row 2, X = `3.5`, expected a whole number, or nothing where it is not known",
+            ),
+            (
+                "3,5",
+                Cell::Number,
+                "f.csv, row 2, X = `3,5`, expected a number with a decimal point, or nothing where it is not known",
+            ),
+            (
+                "01.02.2027",
+                Cell::Date,
+                "f.csv, row 2, X = `01.02.2027`, expected a day as YYYY-MM-DD; write it so, or leave it empty",
+            ),
             ("1", Cell::Flag, "f.csv, row 2, X = `1`, expected Y, N or nothing"),
         ] {
             assert_eq!(of(text, cell), Err(error.to_owned()));

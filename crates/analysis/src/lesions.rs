@@ -75,9 +75,13 @@ impl Plans {
         for path in files {
             let length = fs::metadata(&path).map_or(0, |m| m.len());
             if length > MAX_BYTES {
-                return Err(refused(&path, format!("{length} bytes is no plan (at most {MAX_BYTES})")));
+                return Err(refused(
+                    &path,
+                    format!("{length} bytes is no plan (at most {MAX_BYTES})"),
+                ));
             }
-            let text = fs::read_to_string(&path).map_err(|e| refused(&path, format!("cannot be read ({e})")))?;
+            let text = fs::read_to_string(&path)
+                .map_err(|e| refused(&path, format!("cannot be read ({e})")))?;
             let plan: PlanFile = serde_json::from_str(&text).map_err(|e| {
                 refused(&path, format!("is no plan ({e}); expected plan.json of `hepatica plan`"))
             })?;
@@ -92,7 +96,10 @@ impl Plans {
                 }
                 let Dose { mean, mean_interval: [low, high] } = c.dose_gy;
                 if ![mean, low, high].iter().all(|d| d.is_finite() && *d >= 0.0) {
-                    return Err(refused(&path, format!("the dose of {} is no number from 0 on", c.name)));
+                    return Err(refused(
+                        &path,
+                        format!("the dose of {} is no number from 0 on", c.name),
+                    ));
                 }
                 let sum = doses.entry(c.name.clone()).or_default();
                 // Ends of intervals are added: sessions of one lesion err together.
@@ -102,7 +109,10 @@ impl Plans {
             }
             let patient = plan.patient.id.clone();
             if let Some((other, _)) = plans.0.insert(patient.clone(), (path.clone(), doses)) {
-                let why = format!("a second plan of patient {patient} (the first: {}); keep the one that was given", other.display());
+                let why = format!(
+                    "a second plan of patient {patient} (the first: {}); keep the one that was given",
+                    other.display()
+                );
                 return Err(refused(&path, why));
             }
         }

@@ -87,7 +87,11 @@ pub fn load(
 /// What is due of a course or was missed: visits, values, scans, procedures.
 fn due(s: &Subject<'_>) -> Vec<Due> {
     let key = s.key();
-    let open = s.agenda.obligations.iter().filter(|o| matches!(o.kind, Kind::Assessment | Kind::Procedure));
+    let open = s
+        .agenda
+        .obligations
+        .iter()
+        .filter(|o| matches!(o.kind, Kind::Assessment | Kind::Procedure));
     open.filter_map(|o| {
         let status = match o.status {
             Status::Due => "due",

@@ -91,12 +91,8 @@ pub(crate) fn common(
         return Err(AnalysisError::Level { found: level });
     }
     let because = "radioembolization-induced liver disease appears within 2 weeks to 4 months";
-    let session_days = settings.choose(
-        "days after a session that are put down to it",
-        session_days,
-        90,
-        because,
-    );
+    let session_days =
+        settings.choose("days after a session that are put down to it", session_days, 90, because);
     let cycle_days = i64::from(protocol.cycle.days);
     settings.note("days of a cycle", cycle_days, "protocol");
     Ok((level, Lengths { cycle_days, session_days: i64::from(session_days) }))
@@ -112,8 +108,13 @@ pub fn monitor(
     wishes: &Wishes,
 ) -> Result<Monitor, AnalysisError> {
     let mut settings = Settings::default();
-    let (level, lengths) =
-        common(trial, protocol, wishes.protocol_given, (wishes.level, wishes.session_days), &mut settings)?;
+    let (level, lengths) = common(
+        trial,
+        protocol,
+        wishes.protocol_given,
+        (wishes.level, wishes.session_days),
+        &mut settings,
+    )?;
     let two_cycles = 2 * protocol.cycle.days;
     let stopping = stopping(trial, &wishes.stopping, two_cycles, &mut settings, level)?;
     let mut notes = trial.notes.clone();

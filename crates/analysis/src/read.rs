@@ -26,8 +26,8 @@ pub enum Folder {
 /// # Errors
 /// When it is none, or holds neither tables nor courses, or both.
 pub fn look(path: &Path) -> Result<Folder, DataError> {
-    let metadata = fs::metadata(path)
-        .map_err(|source| DataError::Read { path: path.to_owned(), source })?;
+    let metadata =
+        fs::metadata(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
     if !metadata.is_dir() {
         return Err(DataError::NotAFolder { path: path.to_owned(), found: "is a file" });
     }

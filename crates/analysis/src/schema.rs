@@ -191,7 +191,11 @@ pub static ADAE: Sheet = Sheet {
         may("AENDT", Date, "the day on which it was over or had another grade"),
         may("AREL", Text, "RELATED where it is put down to the treatment"),
         may("TRTEMFL", Flag, "began under treatment; else ASTDT from TRTSDT on"),
-        may("ACYCLE", Integer, "cycle of ASTDT; else by the length of the protocol's cycles, and that is said"),
+        may(
+            "ACYCLE",
+            Integer,
+            "cycle of ASTDT; else by the length of the protocol's cycles, and that is said",
+        ),
     ],
     design: &adam::ADAE,
 };

@@ -71,8 +71,7 @@ impl Spread {
         all.sort_by(f64::total_cmp);
         let (least, most) = (*all.first()?, *all.last()?);
         let half = all.len() / 2;
-        let median =
-            if all.len() % 2 == 1 { all[half] } else { (all[half - 1] + all[half]) / 2.0 };
+        let median = if all.len() % 2 == 1 { all[half] } else { (all[half - 1] + all[half]) / 2.0 };
         Some(Self { n: all.len() as u64, least, median, most })
     }
 }

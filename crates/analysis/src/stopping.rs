@@ -178,12 +178,8 @@ pub(crate) fn stopping(
         settings.choose("stopping certainty (posterior probability)", given.certainty, 0.9, usual);
     let first = settings.choose("first look after patients", given.first, 3, usual);
     let because = "two cycles: platelets and neutrophils are lowest in the cycle after";
-    let days = settings.choose(
-        "days in which an event counts",
-        given.days,
-        two_cycles_days,
-        because,
-    );
+    let days =
+        settings.choose("days in which an event counts", given.days, two_cycles_days, because);
     let grade = settings.choose("least grade, not of the blood", given.grade, 3, usual);
     let grade_blood = settings.choose("least grade, of the blood", given.grade_blood, 4, usual);
     settings.note(
@@ -192,12 +188,8 @@ pub(crate) fn stopping(
         if given.related_only { "given" } else { "assumed" },
     );
     let event = Event { days: i64::from(days), grade, grade_blood, given };
-    let mut patients: Vec<PatientState> = trial
-        .subjects
-        .iter()
-        .filter(|s| s.treated)
-        .map(|s| event.of(s, trial.cutoff))
-        .collect();
+    let mut patients: Vec<PatientState> =
+        trial.subjects.iter().filter(|s| s.treated).map(|s| event.of(s, trial.cutoff)).collect();
     // In the order in which it became known; what was known on one day: events first, which is
     // the harder test.
     let order = |p: &PatientState| (p.known_on.unwrap_or(Date::MAX), p.state != State::Event);
@@ -221,7 +213,12 @@ pub(crate) fn stopping(
     let [n, x] = path.last().map_or([0, 0], |p| p.0);
     let widest = strict.len() as u64;
     let last = given.last.unwrap_or(50);
-    let last = settings.choose("last look after patients", given.last, last, "50 patients are planned (NCT04339036)");
+    let last = settings.choose(
+        "last look after patients",
+        given.last,
+        last,
+        "50 patients are planned (NCT04339036)",
+    );
     let n_max = u64::from(last).max(widest + NEXT as u64).min(1000) as u32;
     let rule = BayesianRule {
         prior: (prior.0, prior.1),
@@ -325,7 +322,8 @@ impl Event<'_> {
         if !self.given.not_counted.is_empty() {
             words += &format!("; not counted: {}", self.given.not_counted.join(", "));
         }
-        words + "; a death in these days counts if it has a toxicity of grade 5, else it cannot be told"
+        words
+            + "; a death in these days counts if it has a toxicity of grade 5, else it cannot be told"
     }
 
     fn of(&self, s: &Subject, cutoff: Date) -> PatientState {
@@ -351,7 +349,8 @@ impl Event<'_> {
         inside.sort_by(|a, b| (a.on, a.term).cmp(&(b.on, b.term)));
         let day = |on: Date| days_between(first, on) + 1;
         let sure = inside.iter().find(|g| {
-            g.grade[0] >= least(g.haematologic) && (!self.given.related_only || g.related == Some(true))
+            g.grade[0] >= least(g.haematologic)
+                && (!self.given.related_only || g.related == Some(true))
         });
         if let Some(g) = sure {
             let because = format!("{} grade {} on day {}", g.term, g.grade[0], day(g.on));

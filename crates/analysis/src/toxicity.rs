@@ -15,9 +15,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// When a toxicity began.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Window {
     /// In cycle 1, before any session.
@@ -121,9 +119,8 @@ pub(crate) fn graded(s: &Subject) -> Vec<Graded<'_>> {
         related: t.related,
         cycle: t.cycle,
     });
-    let worse = s.values.iter().filter(move |v| {
-        v.on > first && v.grade[1] > v.baseline.unwrap_or(0)
-    });
+    let worse =
+        s.values.iter().filter(move |v| v.on > first && v.grade[1] > v.baseline.unwrap_or(0));
     let values = worse.map(|v| {
         // What it may be at least is no worsening where the baseline was that already.
         let low = if v.grade[0] > v.baseline.unwrap_or(0) { v.grade[0] } else { 0 };
@@ -195,8 +192,7 @@ pub(crate) fn toxicities(
     level: f64,
 ) -> Result<Toxicities, AnalysisError> {
     let treated: Vec<&Subject> = trial.subjects.iter().filter(|s| s.treated && of(s)).collect();
-    let all: Vec<(&Subject, Vec<Graded<'_>>)> =
-        treated.iter().map(|s| (*s, graded(s))).collect();
+    let all: Vec<(&Subject, Vec<Graded<'_>>)> = treated.iter().map(|s| (*s, graded(s))).collect();
     let mut windows = Vec::new();
     for window in WINDOWS {
         let mut part = Vec::new();

@@ -118,15 +118,18 @@ fn patient(tables: &mut Tables, n: usize, arms: usize, dice: &mut Dice) {
     let other = arms > 1 && n % 2 == 1;
     let stops = dice.roll() < 0.1;
     let session = (!stops && !other).then(|| plus(c1d1, 34)).filter(|d| *d <= CUTOFF);
-    let second = session.filter(|_| dice.roll() < 0.4).map(|d| plus(d, 28)).filter(|d| *d <= CUTOFF);
-    let death = (dice.roll() < 0.25).then(|| plus(c1d1, 250 + dice.up_to(700))).filter(|d| *d <= CUTOFF);
+    let second =
+        session.filter(|_| dice.roll() < 0.4).map(|d| plus(d, 28)).filter(|d| *d <= CUTOFF);
+    let death =
+        (dice.roll() < 0.25).then(|| plus(c1d1, 250 + dice.up_to(700))).filter(|d| *d <= CUTOFF);
     let death = death.filter(|_| !stops);
     let until = death.unwrap_or(CUTOFF);
     // Scans: sums of the liver and of what is outside it.
     let outside = dice.roll() < 0.5;
     let deep = if other { 0.15 + 0.4 * dice.roll() } else { 0.2 + 0.7 * dice.roll() };
     let grows = 0.01 + if other { 0.09 } else { 0.05 } * dice.roll();
-    let (base, base_out) = (40.0 + (60.0 * dice.roll()).round(), 20.0 + (20.0 * dice.roll()).round());
+    let (base, base_out) =
+        (40.0 + (60.0 * dice.roll()).round(), 20.0 + (20.0 * dice.roll()).round());
     let size = |base: f64, deep: f64, visit: f64| {
         let left = 1.0 - deep * (1.0 - (-visit / 1.5).exp());
         (base * (left + grows * visit * visit / 4.0) * 10.0).round() / 10.0
@@ -227,7 +230,17 @@ fn patient(tables: &mut Tables, n: usize, arms: usize, dice: &mut Dice) {
         row(
             tables,
             "adtte.csv",
-            &[id.clone(), s(name), s(code), s(c1d1), s(to), s(days), s(censored), what, day(competes)],
+            &[
+                id.clone(),
+                s(name),
+                s(code),
+                s(c1d1),
+                s(to),
+                s(days),
+                s(censored),
+                what,
+                day(competes),
+            ],
         );
     }
     for (code, base, seen) in &regions {
@@ -249,7 +262,16 @@ fn patient(tables: &mut Tables, n: usize, arms: usize, dice: &mut Dice) {
             row(
                 tables,
                 "adtr.csv",
-                &[id.clone(), format!("SDIAM{code}"), s(on), s(sum), s(base), change, s(""), flag(*on)],
+                &[
+                    id.clone(),
+                    format!("SDIAM{code}"),
+                    s(on),
+                    s(sum),
+                    s(base),
+                    change,
+                    s(""),
+                    flag(*on),
+                ],
             );
         }
         if let Some(base) = base {
@@ -257,7 +279,16 @@ fn patient(tables: &mut Tables, n: usize, arms: usize, dice: &mut Dice) {
             row(
                 tables,
                 "adtr.csv",
-                &[id.clone(), format!("SDIAM{code}"), s(on), s(base), s(base), s("0"), s("Y"), s("Y")],
+                &[
+                    id.clone(),
+                    format!("SDIAM{code}"),
+                    s(on),
+                    s(base),
+                    s(base),
+                    s("0"),
+                    s("Y"),
+                    s("Y"),
+                ],
             );
         }
         let word = match (best, base) {
@@ -297,12 +328,21 @@ fn patient(tables: &mut Tables, n: usize, arms: usize, dice: &mut Dice) {
         for (code, term) in VALUES {
             let low = if session.is_some_and(|x| on > x) { 0.25 } else { 0.12 };
             let roll = dice.roll();
-            let grade = if roll < low / 10.0 { 4 } else if roll < low / 4.0 { 3 } else { i64::from(roll < low) };
+            let grade = if roll < low / 10.0 {
+                4
+            } else if roll < low / 4.0 {
+                3
+            } else {
+                i64::from(roll < low)
+            };
             // Without the site's limits some grades cannot be told.
             let told = dice.roll() > 0.02;
             let cell = |n: i64| s(n);
-            let (known, from, to) =
-                if told { (cell(grade), cell(grade), cell(grade)) } else { (s(""), cell(0), cell(1)) };
+            let (known, from, to) = if told {
+                (cell(grade), cell(grade), cell(grade))
+            } else {
+                (s(""), cell(0), cell(1))
+            };
             row(
                 tables,
                 "adlb.csv",

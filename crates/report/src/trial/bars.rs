@@ -7,7 +7,7 @@ use crate::canvas::{self, Anchor, INK, SOFT};
 /// Left end of the axis of x.
 const FROM: f64 = 74.0;
 /// Height of the plot.
-const HIGH: f64 = 280.0;
+const HIGH: f64 = 205.0;
 /// Least width of a bar whose name is written under it.
 const NAMED: f64 = 12.5;
 
@@ -55,9 +55,10 @@ pub fn bars(b: &Bars) -> Figure {
         classes.map(|(k, name)| (Swatch::Square(colour(k)), name.clone())).collect();
     page.legend(&legend);
     let top = page.y + 14.0;
-    let values = b.bars.iter().flat_map(|bar| {
-        [Some(bar.value), bar.interval.map(|i| i[0]), bar.interval.map(|i| i[1])]
-    });
+    let values = b
+        .bars
+        .iter()
+        .flat_map(|bar| [Some(bar.value), bar.interval.map(|i| i[0]), bar.interval.map(|i| i[1])]);
     let values = values.flatten().chain([0.0]).chain(b.references.iter().map(|r| r.at));
     let y = Scale::over(&b.y, values, [top + HIGH, top], 7.0);
     let count = b.bars.len().max(1) as f64;
@@ -77,16 +78,17 @@ pub fn bars(b: &Bars) -> Figure {
     let style = super::plot::TEXT;
     let label = canvas::fitted(&b.y.label, style, HIGH + 30.0);
     page.canvas.turned(&label, [super::plot::LEFT + 4.0, top + HIGH / 2.0], Anchor::Middle, style);
-    for r in &b.references {
-        page.across(&sx, &y, r);
-    }
     let zero = y.at(0.0);
     let gap = (each * 0.12).clamp(0.4, 6.0);
     for (k, bar) in b.bars.iter().enumerate() {
         let (left, right) = (x0 + each * k as f64 + gap, x0 + each * (k + 1) as f64 - gap);
         let at = y.at(bar.value);
         // A bar of no height is still a patient.
-        let (high, low) = if (at - zero).abs() < 1.0 { (zero - 1.0, zero + 1.0) } else { (at.min(zero), at.max(zero)) };
+        let (high, low) = if (at - zero).abs() < 1.0 {
+            (zero - 1.0, zero + 1.0)
+        } else {
+            (at.min(zero), at.max(zero))
+        };
         page.canvas.rect([left, high, right, low], &format!(r#"fill="{}""#, colour(bar.class)));
         if let Some([low, high]) = bar.interval {
             let (mid, look) = ((left + right) / 2.0, stroke(INK, 1.4, ""));
@@ -98,6 +100,9 @@ pub fn bars(b: &Bars) -> Figure {
         }
     }
     page.canvas.line([x0, zero], [x1, zero], &stroke(SOFT, 1.2, ""));
+    for r in &b.references {
+        page.across(&sx, &y, r, r.at < 0.0);
+    }
     page.y = top + HIGH;
     names(&mut page, b, x0, each);
     let label = canvas::fitted(&b.x_label, style, x1 - x0);

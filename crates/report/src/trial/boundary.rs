@@ -5,7 +5,7 @@ use super::{Cell, Figure, Rows, x};
 use crate::canvas::{Anchor, PAPER, through};
 
 const FROM: f64 = 74.0;
-const HIGH: f64 = 280.0;
+const HIGH: f64 = 260.0;
 
 /// A boundary on counts, and the trial's way.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -63,10 +63,16 @@ pub fn boundary(b: &Boundary) -> Figure {
         let look = format!(r#"fill="{}" stroke="{PAPER}" stroke-width="1.2""#, colour(0));
         page.canvas.circle(*at, 6.0, &look);
         let text = format!("{events} of {n}");
-        let (shift, anchor) = if at[0] > 600.0 { (-11.0, Anchor::End) } else { (11.0, Anchor::Start) };
+        let (shift, anchor) =
+            if at[0] > 600.0 { (-11.0, Anchor::End) } else { (11.0, Anchor::Start) };
         page.canvas.label(&text, [at[0] + shift, at[1] + 4.5], anchor, super::plot::STRONG);
     } else {
-        page.canvas.label("no patient evaluable yet", [FROM + 12.0, top + HIGH - 12.0], Anchor::Start, TEXT);
+        page.canvas.label(
+            "no patient evaluable yet",
+            [FROM + 12.0, top + HIGH - 12.0],
+            Anchor::Start,
+            TEXT,
+        );
     }
     let mut rows = Rows::new(&["patients", "stop_at_events", "events_so_far"]);
     for n in 1..=most {

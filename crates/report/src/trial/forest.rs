@@ -44,9 +44,10 @@ pub struct Entry {
 
 impl Forest {
     fn scale(&self) -> ([f64; 2], f64) {
-        let all = self.entries.iter().flat_map(|e| {
-            e.interval.into_iter().flatten().chain(e.estimate).collect::<Vec<_>>()
-        });
+        let all = self
+            .entries
+            .iter()
+            .flat_map(|e| e.interval.into_iter().flatten().chain(e.estimate).collect::<Vec<_>>());
         let all: Vec<f64> = all
             .chain(self.reference)
             .filter(|v| v.is_finite() && (!self.logarithmic || *v > 0.0))
@@ -55,12 +56,14 @@ impl Forest {
         let high = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         if self.logarithmic {
             // An interval from nearly nothing to nearly everything says no more than its arrow.
-            let (low, high) = if low <= high { (low.max(0.02), high.min(50.0)) } else { (0.5, 2.0) };
+            let (low, high) =
+                if low <= high { (low.max(0.02), high.min(50.0)) } else { (0.5, 2.0) };
             let range = self.range.unwrap_or([(low / 1.2).min(0.5), (high * 1.2).max(2.0)]);
             return (range, 0.0);
         }
         let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
-        let [low, high] = self.range.unwrap_or(if low < high { [low, high] } else { [low - 0.5, low + 0.5] });
+        let [low, high] =
+            self.range.unwrap_or(if low < high { [low, high] } else { [low - 0.5, low + 0.5] });
         let step = round_step(high - low, 6.0);
         let ends = [(low / step + 1e-9).floor() * step, (high / step - 1e-9).ceil() * step];
         (self.range.unwrap_or(ends), step)
@@ -100,7 +103,8 @@ pub fn forest(f: &Forest) -> Figure {
     let (x0, x1) = (LEFT + labels + details, RIGHT - texts);
     let ([a, b], step) = f.scale();
     let part = |v: f64| {
-        let p = if f.logarithmic { (v.max(1e-12) / a).ln() / (b / a).ln() } else { (v - a) / (b - a) };
+        let p =
+            if f.logarithmic { (v.max(1e-12) / a).ln() / (b / a).ln() } else { (v - a) / (b - a) };
         x0 + (x1 - x0) * p.clamp(0.0, 1.0)
     };
     let top = page.y + 10.0;
@@ -115,7 +119,11 @@ pub fn forest(f: &Forest) -> Figure {
     for v in ticks {
         let at = part(v);
         page.canvas.back.push_str(&canvas::line([at, top], [at, bottom], &stroke(RULE, 0.8, "")));
-        let text = if f.logarithmic { v.to_string() } else { f.shown(v).trim_end_matches(".0").trim_end_matches(".00").to_owned() };
+        let text = if f.logarithmic {
+            v.to_string()
+        } else {
+            f.shown(v).trim_end_matches(".0").trim_end_matches(".00").to_owned()
+        };
         page.canvas.label(&text, [at, bottom + 17.0], Anchor::Middle, TICK);
     }
     page.canvas.line([x0, bottom], [x1, bottom], &stroke(SOFT, 1.0, ""));
@@ -139,7 +147,8 @@ pub fn forest(f: &Forest) -> Figure {
             for (end, off, sign) in [(low, low < a, -1.0), (high, high > b, 1.0)] {
                 let at = part(end);
                 if off {
-                    let tip = [[at - 7.0 * sign, mid - 4.0], [at, mid], [at - 7.0 * sign, mid + 4.0]];
+                    let tip =
+                        [[at - 7.0 * sign, mid - 4.0], [at, mid], [at - 7.0 * sign, mid + 4.0]];
                     page.canvas.path(&through(&tip), &look);
                 } else {
                     page.canvas.line([at, mid - 4.0], [at, mid + 4.0], &look);

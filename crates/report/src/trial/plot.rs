@@ -12,9 +12,8 @@ pub(super) const LEFT: f64 = 18.0;
 pub(super) const RIGHT: f64 = 706.0;
 
 /// Colours that the colour-blind tell apart (Okabe and Ito), the strongest first.
-const COLOURS: [&str; 8] = [
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#56b4e9", "#1c2b33", "#8c979d",
-];
+const COLOURS: [&str; 8] =
+    ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#56b4e9", "#1c2b33", "#8c979d"];
 /// Dashes of lines.
 const DASHES: [&str; 4] = ["", "8 3", "3 3", "10 3 3 3"];
 
@@ -102,7 +101,8 @@ impl Scale {
         let high = data.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
         let wanted = axis.range.filter(|[a, b]| a.is_finite() && b.is_finite() && a < b);
-        let [low, high] = wanted.unwrap_or(if low < high { [low, high] } else { [low - 0.5, low + 0.5] });
+        let [low, high] =
+            wanted.unwrap_or(if low < high { [low, high] } else { [low - 0.5, low + 0.5] });
         let step = axis.step.filter(|s| *s > 0.0).unwrap_or_else(|| round_step(high - low, most));
         let range = match wanted {
             Some(range) => range,
@@ -131,7 +131,8 @@ impl Scale {
         let count = (((b / self.step + 1e-9).floor() - first).max(0.0) as usize).min(200);
         let shown = if self.percent { 100.0 * self.step } else { self.step };
         let places = (-shown.log10().floor()).clamp(0.0, 6.0) as usize;
-        let places = if (shown * 10_f64.powi(places as i32)).fract() > 1e-6 { places + 1 } else { places };
+        let places =
+            if (shown * 10_f64.powi(places as i32)).fract() > 1e-6 { places + 1 } else { places };
         (0..=count)
             .map(|k| {
                 let value = (first + k as f64) * self.step;
@@ -231,7 +232,10 @@ impl Page {
                     c.line([x, mid], [x + 24.0, mid], &stroke(colour, 2.0, dashes));
                 }
                 Swatch::Square(colour) => {
-                    c.rect([x + 6.0, mid - 6.0, x + 20.0, mid + 6.0], &format!(r#"fill="{colour}""#));
+                    c.rect(
+                        [x + 6.0, mid - 6.0, x + 20.0, mid + 6.0],
+                        &format!(r#"fill="{colour}""#),
+                    );
                 }
                 Swatch::Shape(k) => shape(c, *k, [x + 14.0, mid], 5.0),
             }
@@ -266,15 +270,18 @@ impl Page {
         self.y = bottom + 40.0;
     }
 
-    /// A dashed line across at a height, with its name above its right end.
-    pub fn across(&mut self, x: &Scale, y: &Scale, reference: &Reference) {
+    /// A dashed line across at a height, with its name above one of its ends: bars that fall from
+    /// the left leave room for names below zero there, and at the right for those above.
+    pub fn across(&mut self, x: &Scale, y: &Scale, reference: &Reference, left: bool) {
         if !y.holds(reference.at) {
             return;
         }
         let at = y.at(reference.at);
         self.canvas.line([x.place[0], at], [x.place[1], at], &stroke(SOFT, 1.1, "5 3"));
         let name = canvas::fitted(&reference.label, TICK, x.place[1] - x.place[0]);
-        self.canvas.label(&name, [x.place[1] - 2.0, at - 4.0], Anchor::End, TICK);
+        let (end, anchor) =
+            if left { (x.place[0] + 3.0, Anchor::Start) } else { (x.place[1] - 2.0, Anchor::End) };
+        self.canvas.label(&name, [end, at - 4.0], anchor, TICK);
     }
 
     /// The picture.
@@ -291,7 +298,8 @@ impl Page {
 
 /// Attributes of a line.
 pub(super) fn stroke(colour: &str, wide: f64, dashes: &str) -> String {
-    let dashes = if dashes.is_empty() { String::new() } else { format!(r#" stroke-dasharray="{dashes}""#) };
+    let dashes =
+        if dashes.is_empty() { String::new() } else { format!(r#" stroke-dasharray="{dashes}""#) };
     format!(r#"fill="none" stroke="{colour}" stroke-width="{}"{dashes}"#, n(wide))
 }
 

@@ -59,7 +59,8 @@ pub struct Mark {
 pub fn swimmer(s: &Swimmer) -> Figure {
     let mut page = Page::new(&s.title, &s.notes);
     let used = |k: usize| s.lanes.iter().any(|l| l.marks.iter().any(|m| m.kind == k));
-    let classes = s.classes.iter().enumerate().filter(|(k, _)| s.lanes.iter().any(|l| l.class == *k));
+    let classes =
+        s.classes.iter().enumerate().filter(|(k, _)| s.lanes.iter().any(|l| l.class == *k));
     let mut legend: Vec<_> =
         classes.map(|(k, name)| (Swatch::Square(tint(k)), name.clone())).collect();
     let marks = s.marks.iter().enumerate().filter(|(k, _)| used(*k));
@@ -133,9 +134,8 @@ pub fn swimmer(s: &Swimmer) -> Figure {
 
 /// Light colours, on which marks are seen.
 const fn tint(k: usize) -> &'static str {
-    const TINTS: [&str; 8] = [
-        "#a9cbe0", "#f0c39f", "#a3d4c3", "#e6c4d6", "#d8cb96", "#cfe6f5", "#b9c0c4", "#dfe3e5",
-    ];
+    const TINTS: [&str; 8] =
+        ["#a9cbe0", "#f0c39f", "#a3d4c3", "#e6c4d6", "#d8cb96", "#cfe6f5", "#b9c0c4", "#dfe3e5"];
     let _ = colour(k);
     TINTS[k % TINTS.len()]
 }

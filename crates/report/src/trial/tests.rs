@@ -22,8 +22,10 @@ fn sample(n: usize) -> Vec<Figure> {
         until: 40.0 * n as f64 + 30.0,
         risk: vec![n as u64, n as u64 / 2, 0],
     };
-    let references =
-        vec![Reference { at: 20.0, label: "+20 %".into() }, Reference { at: -30.0, label: "−30 %".into() }];
+    let references = vec![
+        Reference { at: 20.0, label: "+20 %".into() },
+        Reference { at: -30.0, label: "−30 %".into() },
+    ];
     let classes = vec!["CR".to_owned(), "PR".to_owned(), "SD".to_owned()];
     vec![
         kaplan_meier(&KaplanMeier {

@@ -10,6 +10,7 @@ use hepatica_analysis::share::{Share, Spread};
 use hepatica_analysis::stopping::{Given, Standing, State};
 use hepatica_regimen::Calendar;
 use hepatica_regimen::gate::Status;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Months that are shown; `--json` has all.
@@ -93,7 +94,9 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
     let progress = Progress::new(args.source.quiet);
     if args.plan_months.is_some_and(|m| !(m > 0.0 && m <= 1200.0)) {
         let found = args.plan_months.unwrap_or_default();
-        return Err(CommandError::Usage(format!("--plan-months {found}, expected above 0 to 1200")));
+        return Err(CommandError::Usage(format!(
+            "--plan-months {found}, expected above 0 to 1200"
+        )));
     }
     let not_counted = args.not_counted.iter().map(|t| term_name(t)).collect::<Result<_, _>>()?;
     let wishes = Wishes {
@@ -358,9 +361,9 @@ fn toxicity(m: &Monitor) {
     let mut table = vec![cells(&["when it began", "patients", "any", "grade 3+", "interval (%)"])];
     for w in &t.windows {
         let s = &w.table.grade_3_or_more;
-        let interval = s.interval.map_or(String::new(), |[a, b]| {
-            format!("{:.0} to {:.0}", 100.0 * a, 100.0 * b)
-        });
+        let interval = s
+            .interval
+            .map_or(String::new(), |[a, b]| format!("{:.0} to {:.0}", 100.0 * a, 100.0 * b));
         table.push(vec![
             w.name.clone(),
             w.table.patients.to_string(),
@@ -409,9 +412,8 @@ fn due(m: &Monitor) {
     }
     head(&format!("Due and missed (by {})", m.due.from));
     let mut table = vec![cells(&["patient", "status", "from", "to", "what"])];
-    // What can still be done comes first.
     let (missed, open): (Vec<_>, Vec<_>) = m.due.items.iter().partition(|d| d.status == "missed");
-    for d in open.iter().chain(&missed).take(DUE) {
+    for d in open.iter().take(DUE) {
         table.push(vec![
             d.subject.clone(),
             d.status.clone(),
@@ -420,10 +422,27 @@ fn due(m: &Monitor) {
             d.what.clone(),
         ]);
     }
-    rows(&table);
-    let more = m.due.items.len().saturating_sub(DUE);
+    if open.is_empty() {
+        anstream::println!("  nothing is due today");
+    } else {
+        rows(&table);
+    }
+    let more = open.len().saturating_sub(DUE);
     if more > 0 {
         anstream::println!("  and {more} more (--json)");
+    }
+    let mut counts = std::collections::BTreeMap::<&str, (usize, BTreeSet<&str>)>::new();
+    for d in &missed {
+        let entry = counts.entry(&d.what).or_default();
+        entry.0 += 1;
+        entry.1.insert(&d.subject);
+    }
+    if !counts.is_empty() {
+        let mut table = vec![cells(&["missed", "times", "patients"])];
+        for (what, (times, patients)) in counts {
+            table.push(vec![what.to_owned(), times.to_string(), patients.len().to_string()]);
+        }
+        rows(&table);
     }
     if !m.due.not_told.is_empty() {
         anstream::println!(
