@@ -4,7 +4,7 @@ use crate::data::{REGIONS, Status, Subject, Sum, Trial};
 use crate::feasibility::{Feasibility, feasibility};
 use crate::lesions::{DoseResponse, Plans, dose_response};
 use crate::monitor::common;
-use crate::response::{Responses, responses};
+use crate::response::{Responses, all_responses};
 use crate::settings::{Setting, Settings};
 use crate::survival::{BetweenScans, Competing, Endpoint, between_scans, competing, endpoint};
 use crate::toxicity::{Toxicities, toxicities};
@@ -23,8 +23,8 @@ pub struct Wishes {
     pub session_days: Option<u32>,
     /// Level of intervals.
     pub level: Option<f64>,
-    /// Whether the protocol was named, and not the usual one taken.
-    pub protocol_given: bool,
+    /// Where the protocol is from: `given`, `data`, or `assumed`.
+    pub protocol_from: &'static str,
 }
 
 /// The trial's answer.
@@ -149,7 +149,7 @@ pub fn analyze(
     let (level, lengths) = common(
         trial,
         protocol,
-        wishes.protocol_given,
+        wishes.protocol_from,
         (wishes.level, wishes.session_days),
         &mut settings,
     )?;
@@ -172,11 +172,7 @@ pub fn analyze(
             ..trial.clone()
         };
         let everyone: Vec<&Subject> = part.subjects.iter().collect();
-        let response = if trial.tables[2] {
-            REGIONS.iter().map(|r| responses(&everyone, r.0, level)).collect::<Result<_, _>>()?
-        } else {
-            Vec::new()
-        };
+        let response = if trial.tables[2] { all_responses(&everyone, level)? } else { Vec::new() };
         told.push(Arm {
             arm: arm.clone().filter(|_| arms.len() > 1),
             populations: populations(&part),

@@ -191,6 +191,35 @@ fn times_are_those_of_kaplan_and_meier() {
 }
 
 #[test]
+fn a_death_that_competes_is_no_progression_elsewhere() {
+    let t = tables(&[
+        (
+            "adsl.csv",
+            &[
+                "USUBJID,ENRLDT,TRTSDT,DTHDT",
+                "P1,2027-01-01,2027-01-01,2027-03-01",
+                "P2,2027-01-01,2027-01-01,",
+                "P3,2027-01-01,2027-01-01,",
+            ],
+        ),
+        (
+            "adtte.csv",
+            &[
+                "USUBJID,PARAMCD,STARTDT,ADT,AVAL,CNSR,EVNTDESC,CMPDT,CMPDESC",
+                "P1,HPFS,2027-01-01,2027-03-01,59,2,death,2027-03-01,death",
+                "P2,HPFS,2027-01-01,2027-03-26,84,1,no event,2027-02-01,progression outside the liver",
+                "P3,HPFS,2027-01-01,2027-03-26,84,0,progression in the liver,2027-03-26,progression outside the liver",
+            ],
+        ),
+    ]);
+    let a = analyzed(&t);
+    let causes = &a.competing.as_ref().expect("told")[0].causes;
+    assert_eq!(causes.iter().map(|c| c.events).collect::<Vec<_>>(), [1, 1, 1]);
+    // Without a status nobody is undecided for want of it.
+    assert!(a.arms[0].feasibility.undecided.is_empty());
+}
+
+#[test]
 fn nobody_nothing_and_one_are_answered() {
     let one = tables(&[("adsl.csv", &["USUBJID,ENRLDT,TRTSDT", "P1,2027-01-04,"])]);
     let m = monitored(&one, &Wishes::default());

@@ -219,7 +219,9 @@ fn bad_input_is_one_sentence_and_nothing_is_written() {
     assert!(refused(&["monitor", &file]).contains("is a file, expected a folder"));
     let good = Home::of(4, 1);
     let data = good.at("data");
-    assert!(refused(&["monitor", &data, "--limit", "1.5"]).contains("limit"));
+    assert!(
+        refused(&["monitor", &data, "--limit", "1.5"]).contains("limit of the stopping rule = 1.5")
+    );
     assert!(refused(&["monitor", &data, "--level", "95"]).contains("level 95"));
     let error = refused(&["monitor", &data, "--on", "2027-01-01"]);
     assert!(error.contains("expected a day until the data cut, 2027-01-01 (--on)"), "{error}");
@@ -268,20 +270,9 @@ fn courses_and_the_tables_made_of_them_say_the_same() {
             "2024-12-04",
             "--until",
             "2024-12-17",
-            "--drug",
-            "capecitabine",
+            "capecitabine=taken",
         ]);
-        run(&[
-            "record",
-            &file,
-            "toxicity",
-            "--date",
-            "2024-12-09",
-            "--term",
-            "diarrhoea",
-            "--grade",
-            grade,
-        ]);
+        run(&["record", &file, "toxicity", "--date", "2024-12-09", &format!("diarrhoea={grade}")]);
         run(&["record", &file, "labs", "--date", "2025-01-06", "platelets=92", "anc=1.8"]);
         files.push(file);
     }

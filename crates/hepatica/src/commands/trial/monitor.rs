@@ -119,9 +119,10 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
         },
         session_days: args.source.session_days,
         level: args.source.level,
-        protocol_given: args.source.protocol.is_some(),
+        protocol_from: "",
     };
-    let (trial, protocol) = args.source.load(&progress)?;
+    let (trial, protocol, protocol_from) = args.source.load(&progress)?;
+    let wishes = Wishes { protocol_from, ..wishes };
     progress.at("reckoning", 0.7);
     let m = monitor(&trial, &protocol, &wishes)?;
     let figure = match &args.figure {
@@ -404,6 +405,13 @@ fn response(m: &Monitor) {
         table.push(row);
     }
     rows(&table);
+    for r in m.response.iter().filter(|r| r.without_row > 0) {
+        anstream::println!(
+            "  {}: {} patients have no row of it and count as not scanned",
+            r.name,
+            r.without_row
+        );
+    }
 }
 
 fn due(m: &Monitor) {
