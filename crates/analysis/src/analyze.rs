@@ -4,9 +4,9 @@ use crate::data::{REGIONS, Status, Subject, Sum, Trial};
 use crate::feasibility::{Feasibility, feasibility};
 use crate::lesions::{DoseResponse, Plans, dose_response};
 use crate::monitor::common;
-use crate::response::{Responses, responses};
+use crate::response::{Responses, all_responses};
 use crate::settings::{Setting, Settings};
-use crate::survival::{Competing, Endpoint, competing, endpoint};
+use crate::survival::{BetweenScans, Competing, Endpoint, between_scans, competing, endpoint};
 use crate::toxicity::{Toxicities, toxicities};
 use crate::{AnalysisError, NOTICE};
 use hepatica_regimen::Protocol;
@@ -23,8 +23,8 @@ pub struct Wishes {
     pub session_days: Option<u32>,
     /// Level of intervals.
     pub level: Option<f64>,
-    /// Whether the protocol was named, and not the usual one taken.
-    pub protocol_given: bool,
+    /// Where the protocol is from: `given`, `data`, or `assumed`.
+    pub protocol_from: &'static str,
 }
 
 /// The trial's answer.
@@ -60,6 +60,9 @@ pub struct Analysis {
     /// What came first: progression in the liver, outside it, or death. None where the data do not
     /// tell causes.
     pub competing: Option<Vec<Competing>>,
+    /// Hepatic progression-free survival with progression between two scans. None where the data do
+    /// not tell between which.
+    pub between_scans: Option<Vec<BetweenScans>>,
     /// Dose and response of lesions, if plans were given.
     pub dose_response: Option<DoseResponse>,
     /// Patient by patient.
@@ -146,7 +149,7 @@ pub fn analyze(
     let (level, lengths) = common(
         trial,
         protocol,
-        wishes.protocol_given,
+        wishes.protocol_from,
         (wishes.level, wishes.session_days),
         &mut settings,
     )?;
@@ -169,11 +172,7 @@ pub fn analyze(
             ..trial.clone()
         };
         let everyone: Vec<&Subject> = part.subjects.iter().collect();
-        let response = if trial.tables[2] {
-            REGIONS.iter().map(|r| responses(&everyone, r.0, level)).collect::<Result<_, _>>()?
-        } else {
-            Vec::new()
-        };
+        let response = if trial.tables[2] { all_responses(&everyone, level)? } else { Vec::new() };
         told.push(Arm {
             arm: arm.clone().filter(|_| arms.len() > 1),
             populations: populations(&part),
@@ -202,6 +201,7 @@ pub fn analyze(
         criteria: trial.criteria.clone(),
         arms: told,
         competing: if trial.has.causes { competing(trial, &arms, level)? } else { None },
+        between_scans: between_scans(trial, &arms)?,
         endpoints,
         dose_response: plans.map(|p| dose_response(trial, p, level)).transpose()?,
         patients: trial.subjects.iter().map(|s| patient(s, trial, several)).collect(),
@@ -295,6 +295,7 @@ fn methods(trial: &Trial, level: f64, several: bool) -> Vec<String> {
         format!(
             "Progression in the liver, progression outside it and death are competing risks: cumulative incidence by Aalen and Johansen of what came first, with {percent} % limits on the log(-log(1 - F)) scale."
         ),
+        "Progression is seen at scans and happened before them: hepatic progression-free survival is also estimated with progression between the last adequate scan without it and the scan that shows it (nonparametric maximum likelihood by Peto and Turnbull). Where the data do not say more the estimate is a range, which is no confidence interval.".to_owned(),
         "Toxicities count once a patient and term with their worst grade, in the window in which the stretch of days with that grade began. Laboratory values count where they are worse than at baseline; a grade that cannot be told counts as the lowest that it may be.".to_owned(),
     ];
     if several {

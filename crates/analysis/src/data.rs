@@ -3,6 +3,7 @@
 use crate::error::{DataError, Place};
 use crate::frame::{Frame, Row};
 use crate::schema::SHEETS;
+use hepatica_regimen::Protocol;
 use hepatica_regimen::course::days_between;
 use hepatica_regimen::ctcae::{Term, Version};
 use hepatica_regimen::response::{Response, Scope};
@@ -45,6 +46,8 @@ pub struct Trial {
     pub offset_days: i64,
     /// What is due and was missed, where courses say so.
     pub due: Option<Vec<Due>>,
+    /// The protocol of the courses, where all are on one.
+    pub protocol: Option<Protocol>,
 }
 
 /// Columns without which something cannot be told.
@@ -327,6 +330,24 @@ pub fn trial(frames: [Option<Frame>; 7], said: Said, source: String) -> Result<T
     for (code, n) in &build.unread {
         notes.push(format!("{code}: {n} rows are not looked at"));
     }
+    for (frame, what) in [(ae, "toxicities"), (lb, "values")] {
+        if let Some(f) = frame.filter(|f| !f.has("ACYCLE")) {
+            notes.push(format!(
+                "{}: no ACYCLE; cycles of {what} are told by the length of the protocol's cycles, as if none was delayed",
+                f.file
+            ));
+        }
+    }
+    let more = |r: &Row<'_>| {
+        let told = [r.date("SES1DT"), r.date("SES2DT")].into_iter().flatten().count();
+        sl.has("SES1DT") && r.integer("NSESS").is_some_and(|n| n > told as i64)
+    };
+    let beyond = sl.rows().filter(more).count();
+    if beyond > 0 {
+        notes.push(format!(
+            "{beyond} patients had more sessions than there are days of (SES1DT, SES2DT): what followed the others is put down to the last one known, or later"
+        ));
+    }
     let unplaced = build.subjects.values().filter(|s| s.enrolled.is_none()).count();
     if unplaced > 0 {
         notes.push(format!("{unplaced} patients have no day of enrolment (ENRLDT)"));
@@ -364,6 +385,7 @@ pub fn trial(frames: [Option<Frame>; 7], said: Said, source: String) -> Result<T
         criteria: build.criteria,
         offset_days,
         due: None,
+        protocol: None,
     })
 }
 
@@ -664,6 +686,10 @@ impl Build {
                 (Some(from), Some(on)) => Some(days_between(from, on)),
                 _ => None,
             };
+            // A death is told by CNSR; what competes here is progression elsewhere.
+            let words = row.text("CMPDESC").map(str::to_lowercase);
+            let death = words.map_or(row.date("CMPDT") == s.death, |w| w.contains("death"));
+            let competing_days = competing_days.filter(|_| !death);
             let key = (s.id.clone(), code.clone());
             let time = Time { days, end, from, to, competing_days };
             s.times.insert(code.clone(), time);

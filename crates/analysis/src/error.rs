@@ -212,6 +212,14 @@ pub enum AnalysisError {
         /// What was asked for.
         found: f64,
     },
+    /// A rate or a probability of the stopping rule.
+    #[error("{what} of the stopping rule = {found}, expected above 0 and below 1")]
+    Fraction {
+        /// Which.
+        what: &'static str,
+        /// What was given.
+        found: f64,
+    },
     /// A plan.
     #[error("{}: {why}", .path.display())]
     Plan {

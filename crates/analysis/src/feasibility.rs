@@ -19,7 +19,8 @@ pub struct Feasibility {
     pub drugs: Option<Share>,
     /// Any session was given; none where the data do not say.
     pub radioembolized: Option<Share>,
-    /// Both, of those of whom it is decided: they had both, or ended before.
+    /// Both, of those of whom it is decided: they had both, or ended before. Of all where the data
+    /// do not say who ended.
     pub both: Option<Share>,
     /// Of whom it is not decided: the treatment goes on without a session so far.
     pub undecided: Vec<String>,
@@ -66,8 +67,10 @@ pub(crate) fn feasibility(trial: &Trial, level: f64) -> Result<Feasibility, Anal
     };
     let both = |s: &Subject| s.drugs == Some(true) && s.radioembolized == Some(true);
     let goes_on = |s: &Subject| s.status == Some(Status::Ongoing);
-    // Without a status nobody knows whether a session is still to come: nobody is decided against.
-    let open = |s: &Subject| !both(s) && (goes_on(s) || (s.status.is_none() && s.death.is_none()));
+    // Without a status nobody knows whether a session is still to come. Where the table has none at
+    // all everybody counts, else the share would be of those who had both.
+    let unknown = |s: &Subject| trial.has.status && s.status.is_none() && s.death.is_none();
+    let open = |s: &Subject| !both(s) && (goes_on(s) || unknown(s));
     let undecided: Vec<String> = all.iter().filter(|s| open(s)).map(|s| s.label.clone()).collect();
     let with_session: Vec<_> = all.iter().filter(|s| !s.sessions.is_empty()).collect();
     let second = with_session.iter().filter(|s| s.sessions.len() > 1).count();

@@ -75,6 +75,11 @@ pub fn load(
                 .iter()
                 .map(|(_, c, _)| format!("{} version {}", c.protocol.id, c.protocol.version))
                 .collect();
+            let shas: BTreeSet<&str> =
+                folded.iter().map(|f| f.1.protocol.sha256.as_str()).collect();
+            if shas.len() == 1 {
+                trial.protocol = folded.first().map(|f| f.0.clone());
+            }
             if versions.len() > 1 {
                 let all = versions.into_iter().collect::<Vec<_>>().join(", ");
                 trial.notes.push(format!("courses are on different protocols: {all}"));

@@ -1,10 +1,10 @@
 //! The trial as it stands: accrual, feasibility, toxicity, the stopping rule, response, who is due.
 
 use crate::accrual::{Accrual, Plan, accrual};
-use crate::data::{REGIONS, Subject, Trial};
+use crate::data::{Subject, Trial};
 use crate::due::{Dues, dues};
 use crate::feasibility::{Feasibility, feasibility};
-use crate::response::{Responses, responses};
+use crate::response::{Responses, all_responses};
 use crate::settings::{Setting, Settings};
 use crate::stopping::{Given, Standing, Stopping, stopping};
 use crate::toxicity::{Lengths, Toxicities, toxicities};
@@ -25,8 +25,8 @@ pub struct Wishes {
     pub session_days: Option<u32>,
     /// Level of intervals.
     pub level: Option<f64>,
-    /// Whether the protocol was named, and not the usual one taken.
-    pub protocol_given: bool,
+    /// Where the protocol is from: `given`, `data`, or `assumed`.
+    pub protocol_from: &'static str,
 }
 
 /// The trial as it stands.
@@ -75,15 +75,14 @@ impl Monitor {
 pub(crate) fn common(
     trial: &Trial,
     protocol: &Protocol,
-    protocol_given: bool,
+    protocol_from: &'static str,
     (level, session_days): (Option<f64>, Option<u32>),
     settings: &mut Settings,
 ) -> Result<(f64, Lengths), AnalysisError> {
     let named = format!("{} version {}", protocol.id, protocol.version);
-    if protocol_given {
-        settings.note("protocol", named, "given");
-    } else {
-        settings.assume("protocol", &named, "none was named (--protocol)");
+    match protocol_from {
+        "given" | "data" => settings.note("protocol", named, protocol_from),
+        _ => settings.assume("protocol", &named, "none was named (--protocol)"),
     }
     settings.note("data cut", format!("{} ({})", trial.cutoff, trial.cutoff_from), "data");
     let level = settings.choose("level of intervals", level, 0.95, "usual");
@@ -111,7 +110,7 @@ pub fn monitor(
     let (level, lengths) = common(
         trial,
         protocol,
-        wishes.protocol_given,
+        wishes.protocol_from,
         (wishes.level, wishes.session_days),
         &mut settings,
     )?;
@@ -129,11 +128,7 @@ pub fn monitor(
         notes.push(format!("{} arms are counted together here", arms.len()));
     }
     let everyone: Vec<&Subject> = trial.subjects.iter().collect();
-    let response = if trial.tables[2] {
-        REGIONS.iter().map(|r| responses(&everyone, r.0, level)).collect::<Result<_, _>>()?
-    } else {
-        Vec::new()
-    };
+    let response = if trial.tables[2] { all_responses(&everyone, level)? } else { Vec::new() };
     Ok(Monitor {
         schema: "hepatica-monitor/1".to_owned(),
         notice: NOTICE.to_owned(),

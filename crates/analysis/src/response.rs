@@ -1,7 +1,7 @@
 //! Best responses by region, with exact intervals.
 
 use crate::AnalysisError;
-use crate::data::{Region, Subject, responds};
+use crate::data::{REGIONS, Region, Subject, responds};
 use crate::share::Share;
 use hepatica_regimen::response::{Response, Scope};
 use schemars::JsonSchema;
@@ -32,6 +32,8 @@ pub struct Responses {
     pub not_evaluable: u64,
     /// No scan after the baseline.
     pub not_scanned: u64,
+    /// Of them without any row of the region, of whom nobody says whether there was disease.
+    pub without_row: u64,
     /// Complete or partial, of all.
     pub response: Share,
     /// The same of those with a scan that can be evaluated.
@@ -52,11 +54,15 @@ pub const fn region_name(scope: Scope) -> &'static str {
     }
 }
 
-pub(crate) fn responses(
+fn responses(
     subjects: &[&Subject],
     scope: Scope,
     level: f64,
-) -> Result<Responses, AnalysisError> {
+) -> Result<Option<Responses>, AnalysisError> {
+    // A region that nobody looked at is no region in which nobody responded.
+    if !subjects.iter().any(|s| s.region(scope).is_some_and(|r| r.best.is_some())) {
+        return Ok(None);
+    }
     let treated: Vec<&Region> = subjects
         .iter()
         .filter(|s| s.treated)
@@ -73,7 +79,7 @@ pub(crate) fn responses(
     let response = complete + partial;
     let confirmed = with.iter().filter(|r| r.confirmed.flatten().is_some_and(responds)).count();
     let asked = treated.iter().any(|r| r.confirmed.is_some());
-    Ok(Responses {
+    Ok(Some(Responses {
         region: scope,
         name: region_name(scope).to_owned(),
         patients: with.len() as u64,
@@ -85,6 +91,7 @@ pub(crate) fn responses(
         progression: progression as u64,
         not_evaluable: not_evaluable as u64,
         not_scanned: not_scanned as u64,
+        without_row: with.iter().filter(|r| r.best.is_none()).count() as u64,
         response: Share::of(response, with.len(), level)?,
         response_of_evaluable: Share::of(
             response,
@@ -93,7 +100,16 @@ pub(crate) fn responses(
         )?,
         confirmed_response: asked.then(|| Share::of(confirmed, with.len(), level)).transpose()?,
         control: Share::of(response + stable + non, with.len(), level)?,
-    })
+    }))
+}
+
+/// All regions that somebody looked at.
+pub(crate) fn all_responses(
+    subjects: &[&Subject],
+    level: f64,
+) -> Result<Vec<Responses>, AnalysisError> {
+    let all = REGIONS.iter().map(|(scope, _)| responses(subjects, *scope, level));
+    all.filter_map(Result::transpose).collect()
 }
 
 /// What is known of a region that nobody looked at.

@@ -138,6 +138,7 @@ pub static ADTTE: Sheet = Sheet {
         may("ADT", Date, "until when"),
         may("EVNTDESC", Text, "what happened: words with `death` or `progress` tell the two apart"),
         may("CMPDT", Date, "the first competing event: progression outside the liver"),
+        may("CMPDESC", Text, "what it was; a death is not counted by it, but by CNSR 2"),
     ],
     design: &adam::ADTTE,
 };

@@ -168,6 +168,11 @@ pub(crate) fn stopping(
     settings: &mut Settings,
     level: f64,
 ) -> Result<Stopping, AnalysisError> {
+    for (what, given) in [("limit", given.limit), ("certainty", given.certainty)] {
+        if let Some(found) = given.filter(|f| !(*f > 0.0 && *f < 1.0)) {
+            return Err(AnalysisError::Fraction { what, found });
+        }
+    }
     let usual = "usual in phase 2; the protocol does not say";
     let limit = settings.choose("stopping limit (rate of events)", given.limit, 0.3, usual);
     let weak = (limit, 1.0 - limit);

@@ -3,9 +3,12 @@
 
 use crate::AnalysisError;
 use crate::data::{End, Subject, Time, Trial};
+use hepatica_regimen::course::days_between;
+use hepatica_regimen::response::{Response, Scope};
 use hepatica_statistics::Error as StatisticsError;
 use hepatica_statistics::survival::{
-    AalenJohansen, CompetingRisks, KaplanMeier, LogRankOptions, Scale, Survival, cox, log_rank,
+    AalenJohansen, CompetingRisks, IntervalCensored, KaplanMeier, LogRankOptions, Scale, Survival,
+    Turnbull, cox, log_rank,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -73,7 +76,7 @@ pub struct At {
     pub at_risk: u64,
     /// The fraction: free of events, or with the event.
     pub fraction: f64,
-    /// Its limits; none where there are none.
+    /// Its limits; none where there are none: before the first event, and after the last patient.
     pub interval: Option<[f64; 2]>,
 }
 
@@ -162,7 +165,8 @@ fn arm_times(
             days,
             at_risk: at.at_risk as u64,
             fraction: at.survival,
-            interval: limits.map(|l| [l.lower, l.upper]),
+            // Before the first event the estimated variance is zero, which is no certainty.
+            interval: limits.filter(|_| at.survival < 1.0).map(|l| [l.lower, l.upper]),
         })
     };
     let last = curve.last_time();
@@ -313,7 +317,8 @@ pub(crate) fn competing(
             let curve = AalenJohansen::fit(&data, cause)?;
             let at = |days: f64| -> Result<At, AnalysisError> {
                 let at = curve.at(days);
-                let interval = at.limits(level)?.map(|l| [l.lower, l.upper]);
+                let limits = at.limits(level)?.filter(|_| at.incidence > 0.0);
+                let interval = limits.map(|l| [l.lower, l.upper]);
                 Ok(At { days, at_risk: at.at_risk as u64, fraction: at.incidence, interval })
             };
             let days = rows.iter().filter(|r| r.1 == cause && r.0 > 0.0).map(|r| r.0);
@@ -332,6 +337,122 @@ pub(crate) fn competing(
         }
         let arm = arm.clone().filter(|_| arms.len() > 1);
         all.push(Competing { arm, n: rows.len() as u64, causes });
+    }
+    Ok((!all.is_empty()).then_some(all))
+}
+
+/// Hepatic progression-free survival when progression is known to lie between two scans: the
+/// estimate of Peto and Turnbull. It is a range wherever the data do not say more.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct BetweenScans {
+    /// The arm; none where there is one.
+    pub arm: Option<String>,
+    /// Patients.
+    pub n: u64,
+    /// Progressions, each between two scans.
+    pub between_scans: u64,
+    /// Deaths, whose day is known.
+    pub deaths: u64,
+    /// Pieces of time that hold probability; an end of none is beyond what was seen.
+    pub pieces: Vec<Piece>,
+    /// The piece in which the median lies; none where it was not reached.
+    pub median_days: Option<[f64; 2]>,
+    /// The fraction without an event at some times: least and greatest that agree with the estimate.
+    pub at: Vec<Range>,
+    /// The same over the whole time.
+    pub curve: Vec<Range>,
+}
+
+/// A piece of time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct Piece {
+    /// Its beginning.
+    pub from_days: f64,
+    /// Its end; none: beyond what was seen.
+    pub to_days: Option<f64>,
+    /// Its probability.
+    pub probability: f64,
+}
+
+/// A range of estimates at a time; no confidence interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct Range {
+    /// The time.
+    pub days: f64,
+    /// Least and greatest.
+    pub fraction: [f64; 2],
+}
+
+/// Left and right end of what is known of a patient; `None`: the data do not tell.
+fn between(s: &Subject, t: &Time, offset: i64) -> Option<(f64, f64)> {
+    let days = t.days as f64;
+    match t.end {
+        End::Censored | End::CompetingDeath => Some((days, f64::INFINITY)),
+        End::Death => Some((days, days)),
+        End::Event => None,
+        End::Progression => {
+            let from = t.from?;
+            let scans = s.region(Scope::Liver)?.scans.iter();
+            let adequate = scans.filter(|(_, (r, _))| *r != Response::Ne).map(|(on, _)| on);
+            let before = adequate.map(|on| days_between(from, *on) + offset);
+            let last = before.filter(|d| *d < t.days && *d >= 0).max().unwrap_or(0);
+            Some((last as f64, days))
+        }
+    }
+}
+
+pub(crate) fn between_scans(
+    trial: &Trial,
+    arms: &[Option<String>],
+) -> Result<Option<Vec<BetweenScans>>, AnalysisError> {
+    // Without the scans nobody knows between which of them.
+    if !trial.has.causes || !trial.tables[2] {
+        return Ok(None);
+    }
+    let mut all = Vec::new();
+    for arm in arms {
+        let of = |s: &&Subject| arms.len() == 1 || s.arm == *arm;
+        let here: Vec<(&Subject, &Time)> = trial
+            .subjects
+            .iter()
+            .filter(of)
+            .filter_map(|s| Some((s, s.times.get("HPFS")?)))
+            .collect();
+        let known = here.iter().map(|(s, t)| between(s, t, trial.offset_days));
+        let Some(mut known) = known.collect::<Option<Vec<_>>>() else { return Ok(None) };
+        if known.is_empty() {
+            continue;
+        }
+        known.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        let (left, right): (Vec<f64>, Vec<f64>) = known.iter().copied().unzip();
+        let last = here.iter().map(|(_, t)| t.days as f64).fold(0.0, f64::max);
+        let estimate = Turnbull::fit(&IntervalCensored::new(left, right)?)?;
+        let range = |days: f64| {
+            let at = estimate.at(days);
+            Range { days, fraction: [at.lower, at.upper] }
+        };
+        let mut days: Vec<f64> = vec![0.0, last];
+        // Just after its beginning a piece may have begun to count.
+        days.extend(estimate.pieces.iter().flat_map(|p| [p.left, p.left + 1e-6, p.right]));
+        days.retain(|d| (0.0..=last).contains(d));
+        days.sort_by(f64::total_cmp);
+        days.dedup();
+        let median = estimate.quantile(0.5)?;
+        let pieces = estimate.pieces.iter().map(|p| Piece {
+            from_days: p.left,
+            to_days: p.right.is_finite().then_some(p.right),
+            probability: p.mass,
+        });
+        all.push(BetweenScans {
+            arm: arm.clone().filter(|_| arms.len() > 1),
+            n: known.len() as u64,
+            between_scans: known.iter().filter(|(l, r)| l < r && r.is_finite()).count() as u64,
+            deaths: known.iter().filter(|(l, r)| l == r).count() as u64,
+            pieces: pieces.collect(),
+            median_days: median.right.is_finite().then_some([median.left, median.right]),
+            at: LANDMARKS_DAYS.into_iter().filter(|d| *d <= last).map(range).collect(),
+            curve: days.into_iter().map(range).collect(),
+        });
     }
     Ok((!all.is_empty()).then_some(all))
 }

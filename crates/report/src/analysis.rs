@@ -48,6 +48,7 @@ impl<'a> AnalysisReport<'a> {
         figures.extend(a.endpoints.iter().map(|e| survival(a, e)));
         figures.extend(hazard_forest(a));
         figures.extend(incidence(a));
+        figures.extend(scans(a));
         figures.extend(toxicity_bars(a));
         figures.extend(dose_scatter(a));
         Self { analysis, figures }
@@ -326,11 +327,7 @@ fn survival(a: &Analysis, e: &Endpoint) -> Figure {
         "Bands: pointwise {} limits on the log-log scale; ticks: censored patients.",
         percent(a.level)
     ));
-    let risk = |x: &ArmTimes| {
-        // Who is at risk just before a time was followed to it or beyond: every event and
-        // censoring is in the curve or the list.
-        at.iter().map(|m| at_risk(x, m * MONTH_DAYS)).collect::<Vec<u64>>()
-    };
+    let risk = |x: &ArmTimes| at.iter().map(|m| at_risk(x, m * MONTH_DAYS)).collect::<Vec<u64>>();
     let groups = e.arms.iter().map(|x| Group {
         name: if e.arms.len() > 1 { arm(&x.arm) } else { String::new() },
         steps: x.curve.iter().filter(|p| p.days > 0.0 || p.fraction < 1.0).map(step).collect(),
@@ -355,6 +352,12 @@ fn survival(a: &Analysis, e: &Endpoint) -> Figure {
 /// Patients at risk just before a time, from the times that are told.
 fn at_risk(x: &ArmTimes, days: f64) -> u64 {
     x.at_risk_days.iter().filter(|d| **d >= days).count() as u64
+}
+
+/// A place of a band; where there are no limits it is no number and not drawn.
+fn limits(p: &At) -> [f64; 3] {
+    let [lower, upper] = p.interval.unwrap_or([f64::NAN, f64::NAN]);
+    [months(p.days), lower, upper]
 }
 
 fn step(p: &At) -> Step {
@@ -431,11 +434,7 @@ fn incidence(a: &Analysis) -> Vec<Figure> {
         let series = c.causes.iter().map(|cause| Series {
             name: format!("{} ({})", cause.name, cause.events),
             points: cause.curve.iter().map(|p| [months(p.days), p.fraction]).collect(),
-            band: cause
-                .curve
-                .iter()
-                .filter_map(|p| p.interval.map(|[l, u]| [months(p.days), l, u]))
-                .collect(),
+            band: cause.curve.iter().map(limits).collect(),
             steps: true,
             ..Series::default()
         });
@@ -453,6 +452,48 @@ fn incidence(a: &Analysis) -> Vec<Figure> {
             series: series.collect(),
             ..Curves::default()
         })
+    });
+    figures.collect()
+}
+
+/// The conventional curve beside the estimate from intervals between scans.
+fn scans(a: &Analysis) -> Vec<Figure> {
+    let (Some(all), Some(e)) = (&a.between_scans, a.endpoints.iter().find(|e| e.code == "HPFS"))
+    else {
+        return Vec::new();
+    };
+    let figures = all.iter().enumerate().filter_map(|(k, b)| {
+        let usual = e.arms.iter().find(|x| x.arm == b.arm)?;
+        let last = b.curve.last().map_or(0.0, |p| months(p.days));
+        let band = usual.curve.iter().map(limits);
+        let of = b.arm.as_ref().map_or(String::new(), |n| format!(", {n}"));
+        Some(curves(&Curves {
+            name: if all.len() > 1 { format!("between_scans_{}", k + 1) } else { "between_scans".to_owned() },
+            title: format!("Hepatic progression-free survival, conventional and between scans{of}"),
+            notes: vec![format!(
+                "{} progressions between two scans and {} deaths in {} patients. Conventional: progression on the day of the scan that shows it, with {} limits. Between scans: the range of what agrees with the data, which is no confidence interval.",
+                b.between_scans, b.deaths, b.n, percent(a.level)
+            )],
+            x: month_axis("Months", last).0,
+            y: Axis::new("Without an event (%)").from_to(0.0, 1.0).in_percent(),
+            series: vec![
+                Series {
+                    name: "conventional".to_owned(),
+                    points: usual.curve.iter().map(|p| [months(p.days), p.fraction]).collect(),
+                    band: band.collect(),
+                    steps: true,
+                    ..Series::default()
+                },
+                Series {
+                    name: "between scans (range)".to_owned(),
+                    band: b.curve.iter().map(|p| [months(p.days), p.fraction[0], p.fraction[1]]).collect(),
+                    points: b.curve.iter().map(|p| [months(p.days), p.fraction[0]]).collect(),
+                    steps: true,
+                    ..Series::default()
+                },
+            ],
+            ..Curves::default()
+        }))
     });
     figures.collect()
 }
@@ -511,7 +552,7 @@ fn dose_scatter(a: &Analysis) -> Vec<Figure> {
         references: vec![Reference { at: -30.0, label: "−30 %".to_owned() }],
     });
     let halves = d.halves.iter().map(|h| Bar {
-        label: format!("{:.0} to {:.0} Gy", h.dose_gy[0], h.dose_gy[1]),
+        label: format!("{} to {} Gy", h.dose_gy[0].round(), h.dose_gy[1].round()),
         value: h.responded.fraction.unwrap_or(0.0),
         interval: h.responded.interval,
         class: 0,

@@ -7,7 +7,7 @@ use crate::canvas::{self, Anchor, INK, SOFT};
 /// Left end of the axis of x.
 const FROM: f64 = 74.0;
 /// Height of the plot.
-const HIGH: f64 = 280.0;
+const HIGH: f64 = 205.0;
 /// Least width of a bar whose name is written under it.
 const NAMED: f64 = 12.5;
 
@@ -78,9 +78,6 @@ pub fn bars(b: &Bars) -> Figure {
     let style = super::plot::TEXT;
     let label = canvas::fitted(&b.y.label, style, HIGH + 30.0);
     page.canvas.turned(&label, [super::plot::LEFT + 4.0, top + HIGH / 2.0], Anchor::Middle, style);
-    for r in &b.references {
-        page.across(&sx, &y, r);
-    }
     let zero = y.at(0.0);
     let gap = (each * 0.12).clamp(0.4, 6.0);
     for (k, bar) in b.bars.iter().enumerate() {
@@ -103,6 +100,9 @@ pub fn bars(b: &Bars) -> Figure {
         }
     }
     page.canvas.line([x0, zero], [x1, zero], &stroke(SOFT, 1.2, ""));
+    for r in &b.references {
+        page.across(&sx, &y, r, r.at < 0.0);
+    }
     page.y = top + HIGH;
     names(&mut page, b, x0, each);
     let label = canvas::fitted(&b.x_label, style, x1 - x0);

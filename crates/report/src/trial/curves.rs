@@ -9,7 +9,7 @@ use crate::canvas::{self, Anchor, through};
 /// Left end of the axis of x.
 const FROM: f64 = 74.0;
 /// Height of the plot.
-const HIGH: f64 = 270.0;
+const HIGH: f64 = 205.0;
 
 /// Curves in one plot.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -83,13 +83,21 @@ pub fn curves(c: &Curves) -> Figure {
     let sy = Scale::over(&c.y, heights, [top + HIGH, top], 6.0);
     page.axes(&sx, &sy, [&c.x.label, &c.y.label]);
     for r in &c.references {
-        page.across(&sx, &sy, r);
+        page.across(&sx, &sy, r, false);
     }
     for (k, s) in c.series.iter().enumerate() {
         let seen = |x: f64| x >= sx.range[0] && x <= sx.range[1];
         let side = |n: usize| -> Vec<[f64; 2]> {
-            let band = s.band.iter().filter(|b| seen(b[0]) && b[1].is_finite() && b[2].is_finite());
-            let band: Vec<_> = band.map(|b| [b[0], b[n]]).collect();
+            let mut band: Vec<[f64; 2]> = Vec::new();
+            for b in s.band.iter().filter(|b| seen(b[0])) {
+                if b[1].is_finite() && b[2].is_finite() {
+                    band.push([b[0], b[n]]);
+                } else if let (true, Some(last)) = (s.steps, band.last().copied()) {
+                    // Where limits end, those before hold until then.
+                    band.push([b[0], last[1]]);
+                    break;
+                }
+            }
             corners(&band, s.steps).into_iter().map(|[a, b]| [sx.at(a), sy.at(b)]).collect()
         };
         let (low, mut high) = (side(1), side(2));
@@ -152,7 +160,7 @@ fn csv(c: &Curves) -> String {
         for p in &s.points {
             rows.push([t(&s.name), t("estimate"), x(p[0]), x(p[1]), NONE, NONE]);
         }
-        for b in &s.band {
+        for b in s.band.iter().filter(|b| b[1].is_finite() && b[2].is_finite()) {
             rows.push([t(&s.name), t("interval"), x(b[0]), NONE, x(b[1]), x(b[2])]);
         }
         for m in &s.marks {
@@ -219,13 +227,11 @@ pub fn kaplan_meier(k: &KaplanMeier) -> Figure {
         let first = [0.0, 1.0];
         let mut points: Vec<_> =
             std::iter::once(first).chain(g.steps.iter().map(|s| [s.time, s.survival])).collect();
-        let mut band: Vec<_> = std::iter::once([0.0, 1.0, 1.0])
-            .chain(g.steps.iter().map(|s| [s.time, s.lower, s.upper]))
-            .collect();
+        // Before the first event there is no interval.
+        let mut band: Vec<_> = g.steps.iter().map(|s| [s.time, s.lower, s.upper]).collect();
         // A step at time 0 takes the place of the start.
         if g.steps.first().is_some_and(|s| s.time <= 0.0) {
             points.remove(0);
-            band.remove(0);
         }
         if let (Some(p), Some(b)) = (points.last().copied(), band.last().copied())
             && g.until > p[0]

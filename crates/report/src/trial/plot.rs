@@ -270,15 +270,18 @@ impl Page {
         self.y = bottom + 40.0;
     }
 
-    /// A dashed line across at a height, with its name above its right end.
-    pub fn across(&mut self, x: &Scale, y: &Scale, reference: &Reference) {
+    /// A dashed line across at a height, with its name above one of its ends: bars that fall from
+    /// the left leave room for names below zero there, and at the right for those above.
+    pub fn across(&mut self, x: &Scale, y: &Scale, reference: &Reference, left: bool) {
         if !y.holds(reference.at) {
             return;
         }
         let at = y.at(reference.at);
         self.canvas.line([x.place[0], at], [x.place[1], at], &stroke(SOFT, 1.1, "5 3"));
         let name = canvas::fitted(&reference.label, TICK, x.place[1] - x.place[0]);
-        self.canvas.label(&name, [x.place[1] - 2.0, at - 4.0], Anchor::End, TICK);
+        let (end, anchor) =
+            if left { (x.place[0] + 3.0, Anchor::Start) } else { (x.place[1] - 2.0, Anchor::End) };
+        self.canvas.label(&name, [end, at - 4.0], anchor, TICK);
     }
 
     /// The picture.

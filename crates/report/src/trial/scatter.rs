@@ -4,7 +4,7 @@ use super::plot::{Axis, Page, RIGHT, Reference, Scale, Swatch, colour, shape, st
 use super::{Cell, Figure, Rows, t, x};
 
 const FROM: f64 = 74.0;
-const HIGH: f64 = 300.0;
+const HIGH: f64 = 225.0;
 
 /// Points in a plot.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -61,7 +61,7 @@ pub fn scatter(s: &Scatter) -> Figure {
     let sy = Scale::over(&s.y, heights, [top + HIGH, top], 7.0);
     page.axes(&sx, &sy, [&s.x.label, &s.y.label]);
     for r in &s.references {
-        page.across(&sx, &sy, r);
+        page.across(&sx, &sy, r, false);
     }
     for p in &s.points {
         let at = [sx.at(p.at[0]), sy.at(p.at[1])];

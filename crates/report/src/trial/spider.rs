@@ -5,7 +5,7 @@ use super::{Figure, Rows, t, x};
 use crate::canvas::through;
 
 const FROM: f64 = 74.0;
-const HIGH: f64 = 300.0;
+const HIGH: f64 = 215.0;
 
 /// Lines of patients.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -55,7 +55,7 @@ pub fn spider(s: &Spider) -> Figure {
     let sy = Scale::over(&s.y, heights, [top + HIGH, top], 7.0);
     page.axes(&sx, &sy, [&s.x.label, &s.y.label]);
     for r in &s.references {
-        page.across(&sx, &sy, r);
+        page.across(&sx, &sy, r, false);
     }
     for l in &s.strands {
         let places: Vec<_> = l.points.iter().map(|[a, b]| [sx.at(*a), sy.at(*b)]).collect();

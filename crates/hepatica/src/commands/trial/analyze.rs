@@ -56,14 +56,11 @@ fn ours(name: &str) -> bool {
 pub fn run(args: &Args) -> Result<bool, CommandError> {
     let progress = Progress::new(args.source.quiet);
     let folder = OutputFolder::begin(&args.out, &ours)?;
-    let (trial, protocol) = args.source.load(&progress)?;
+    let (trial, protocol, protocol_from) = args.source.load(&progress)?;
     let plans = args.plans.as_deref().map(Plans::read).transpose()?;
     progress.at("reckoning", 0.65);
-    let wishes = Wishes {
-        session_days: args.source.session_days,
-        level: args.source.level,
-        protocol_given: args.source.protocol.is_some(),
-    };
+    let wishes =
+        Wishes { session_days: args.source.session_days, level: args.source.level, protocol_from };
     let analysis = analyze(&trial, &protocol, plans.as_ref(), &wishes)?;
     let json = serde_json::to_string_pretty(&analysis)? + "\n";
     folder.write("analysis.json", json.as_bytes())?;

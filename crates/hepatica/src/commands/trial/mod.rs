@@ -249,7 +249,8 @@ struct Source {
     /// Folder of tables (adsl.csv, ...) or of .course files (in folders of centres, if there are several)
     #[arg(value_hint = ValueHint::DirPath)]
     data: PathBuf,
-    /// Protocol: a name (`hepatica protocol list`) or a file [default: captemy90, which is then said]
+    /// Protocol: a name (`hepatica protocol list`) or a file [default: that of the courses, else
+    /// captemy90; which one is said]
     #[arg(long, value_name = "NAME|FILE")]
     protocol: Option<String>,
     /// The day the data were cut [default: DCUTDT of ADSL, else the last day in the tables; of courses today]
@@ -270,17 +271,23 @@ struct Source {
 }
 
 impl Source {
-    fn load(&self, progress: &Progress) -> Result<(Trial, Protocol), CommandError> {
-        let protocol = Protocol::named(self.protocol.as_deref().unwrap_or(USUAL))?;
+    /// The trial, the protocol, and where that is from.
+    fn load(&self, progress: &Progress) -> Result<(Trial, Protocol, &'static str), CommandError> {
+        let named = self.protocol.as_deref().map(Protocol::named).transpose()?;
         let version = |n: u8| Version::try_from(n);
         let said = Said {
             on: self.on.as_deref().map(Calendar::parse_date).transpose()?,
             ctcae: self.ctcae.map(version).transpose()?,
-            protocol_ctcae: Some(version(protocol.ctcae)?),
+            protocol_ctcae: named.as_ref().map(|p| version(p.ctcae)).transpose()?,
         };
         let today = ZonedDateTime::now().date();
         let at = |what: &str, done: f64| progress.at(what, 0.6 * done);
         let trial = hepatica_analysis::load(&self.data, said, today, Timestamp::now(), &at)?;
-        Ok((trial, protocol))
+        let (protocol, from) = match (named, &trial.protocol) {
+            (Some(named), _) => (named, "given"),
+            (None, Some(own)) => (own.clone(), "data"),
+            (None, None) => (Protocol::named(USUAL)?, "assumed"),
+        };
+        Ok((trial, protocol, from))
     }
 }

@@ -10,6 +10,7 @@ use hepatica_analysis::share::{Share, Spread};
 use hepatica_analysis::stopping::{Given, Standing, State};
 use hepatica_regimen::Calendar;
 use hepatica_regimen::gate::Status;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Months that are shown; `--json` has all.
@@ -118,9 +119,10 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
         },
         session_days: args.source.session_days,
         level: args.source.level,
-        protocol_given: args.source.protocol.is_some(),
+        protocol_from: "",
     };
-    let (trial, protocol) = args.source.load(&progress)?;
+    let (trial, protocol, protocol_from) = args.source.load(&progress)?;
+    let wishes = Wishes { protocol_from, ..wishes };
     progress.at("reckoning", 0.7);
     let m = monitor(&trial, &protocol, &wishes)?;
     let figure = match &args.figure {
@@ -403,6 +405,13 @@ fn response(m: &Monitor) {
         table.push(row);
     }
     rows(&table);
+    for r in m.response.iter().filter(|r| r.without_row > 0) {
+        anstream::println!(
+            "  {}: {} patients have no row of it and count as not scanned",
+            r.name,
+            r.without_row
+        );
+    }
 }
 
 fn due(m: &Monitor) {
@@ -411,9 +420,8 @@ fn due(m: &Monitor) {
     }
     head(&format!("Due and missed (by {})", m.due.from));
     let mut table = vec![cells(&["patient", "status", "from", "to", "what"])];
-    // What can still be done comes first.
     let (missed, open): (Vec<_>, Vec<_>) = m.due.items.iter().partition(|d| d.status == "missed");
-    for d in open.iter().chain(&missed).take(DUE) {
+    for d in open.iter().take(DUE) {
         table.push(vec![
             d.subject.clone(),
             d.status.clone(),
@@ -422,10 +430,27 @@ fn due(m: &Monitor) {
             d.what.clone(),
         ]);
     }
-    rows(&table);
-    let more = m.due.items.len().saturating_sub(DUE);
+    if open.is_empty() {
+        anstream::println!("  nothing is due today");
+    } else {
+        rows(&table);
+    }
+    let more = open.len().saturating_sub(DUE);
     if more > 0 {
         anstream::println!("  and {more} more (--json)");
+    }
+    let mut counts = std::collections::BTreeMap::<&str, (usize, BTreeSet<&str>)>::new();
+    for d in &missed {
+        let entry = counts.entry(&d.what).or_default();
+        entry.0 += 1;
+        entry.1.insert(&d.subject);
+    }
+    if !counts.is_empty() {
+        let mut table = vec![cells(&["missed", "times", "patients"])];
+        for (what, (times, patients)) in counts {
+            table.push(vec![what.to_owned(), times.to_string(), patients.len().to_string()]);
+        }
+        rows(&table);
     }
     if !m.due.not_told.is_empty() {
         anstream::println!(
