@@ -44,11 +44,11 @@ pub fn look(path: &Path) -> Result<Folder, DataError> {
             courses.extend(inside.map(|f| (f, centre.clone())));
         } else if is(&file, "course") {
             courses.push((file, None));
-        } else if let Some(n) = sheet(&file) {
-            if let Some(first) = tables[n].replace(file.clone()) {
-                let (first, second) = (name(&first), name(&file));
-                return Err(DataError::Twice { path: path.to_owned(), first, second });
-            }
+        } else if let Some(n) = sheet(&file)
+            && let Some(first) = tables[n].replace(file.clone())
+        {
+            let (first, second) = (name(&first), name(&file));
+            return Err(DataError::Twice { path: path.to_owned(), first, second });
         }
     }
     courses.sort();
