@@ -258,9 +258,9 @@ pub(crate) fn stopping(
     let sentence = match standing {
         Standing::Crossed => crossed_at.map_or_else(String::new, |c| {
             format!(
-                "The boundary is crossed: {} events in {} evaluable patients on {}, and {} stop the trial.",
-                c.events,
-                c.evaluable,
+                "The boundary is crossed: {} in {} on {}, and {} stop the trial.",
+                events_of(c.events),
+                evaluable(c.evaluable),
                 c.on,
                 stop_at(c.evaluable).unwrap_or(0)
             )
@@ -269,11 +269,17 @@ pub(crate) fn stopping(
             "The boundary is crossed if what cannot be told of {undecided} patients was an event: decide it first."
         ),
         Standing::NoLookYet => {
-            format!("{x} events in {n} evaluable patients: the first look is after {first}.")
+            format!("{} in {}: the first look is after {first}.", events_of(x), evaluable(n))
         }
         Standing::GoOn => match stop_at(n) {
-            Some(stop) => format!("Go on: {x} events in {n} evaluable patients; {stop} would stop the trial."),
-            None => format!("Go on: {x} events in {n} evaluable patients; no number would stop the trial yet."),
+            Some(stop) => {
+                format!("Go on: {} in {}; {stop} would stop the trial.", events_of(x), evaluable(n))
+            }
+            None => format!(
+                "Go on: {} in {}; no number would stop the trial yet.",
+                events_of(x),
+                evaluable(n)
+            ),
         },
     };
     let operating = RATES
@@ -301,6 +307,14 @@ pub(crate) fn stopping(
         path: path.iter().map(|p| p.0).collect(),
         patients,
     })
+}
+
+fn events_of(n: u64) -> String {
+    if n == 1 { "1 event".to_owned() } else { format!("{n} events") }
+}
+
+fn evaluable(n: u64) -> String {
+    if n == 1 { "1 evaluable patient".to_owned() } else { format!("{n} evaluable patients") }
 }
 
 /// Two numbers, as `Beta(0.3, 0.7)`.

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 const DONE: u8 = 0;
 /// An error: nothing was written.
 const ERROR: u8 = 1;
-/// Planned, but a gate holds or fails.
+/// Planned, but a gate holds or fails; monitored, and a stopping boundary is or may be crossed.
 const GATED: u8 = 2;
 
 fn main() -> ExitCode {

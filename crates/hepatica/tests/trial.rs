@@ -282,7 +282,10 @@ fn courses_and_the_tables_made_of_them_say_the_same() {
     export.extend(["--format", "csv", "--site", "North", "--on", "2025-06-30", "--out", &tables]);
     run(&export);
     let monitored = |data: &str| {
-        let mut answer = json(&trial(&["monitor", data, "--on", "2025-06-30", "--json"], 0));
+        let mut answer = json(&trial(
+            &["monitor", data, "--protocol", "captemy90", "--on", "2025-06-30", "--json"],
+            0,
+        ));
         for key in ["due", "source", "notes"] {
             answer.as_object_mut().expect("an object").remove(key);
         }

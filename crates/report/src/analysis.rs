@@ -313,8 +313,8 @@ fn survival(a: &Analysis, e: &Endpoint) -> Figure {
         .map(|x| {
             let name = if e.arms.len() > 1 { arm(&x.arm) + ": " } else { String::new() };
             format!(
-                "{name}{} events in {} patients; median {}.",
-                x.events,
+                "{name}{} in {} patients; median {}.",
+                if x.events == 1 { "1 event".to_owned() } else { format!("{} events", x.events) },
                 x.n,
                 median(&x.median_days)
             )

@@ -110,6 +110,9 @@ const VALUES: [(&str, &str); 4] = [
     ("BILI", "Blood bilirubin increased"),
 ];
 
+/// Ending of the codes, sum at baseline, and what each scan said.
+type Region = (&'static str, Option<f64>, Vec<(Date, f64, &'static str)>);
+
 fn patient(tables: &mut Tables, n: usize, arms: usize, dice: &mut Dice) {
     let label = format!("P{:03}", n + 1);
     let id = format!("MADE-UP-{label}");
@@ -143,7 +146,7 @@ fn patient(tables: &mut Tables, n: usize, arms: usize, dice: &mut Dice) {
         let out = outside.then(|| size(base_out, deep * 0.6, visit as f64 * 1.2));
         scans.push((on, size(base, deep, visit as f64), out));
     }
-    let mut regions: Vec<(&str, Option<f64>, Vec<(Date, f64, &str)>)> = Vec::new();
+    let mut regions: Vec<Region> = Vec::new();
     for code in ["", "LIV", "OUT"] {
         let sum = |liver: f64, out: Option<f64>| match code {
             "LIV" => Some(liver),

@@ -7,7 +7,7 @@ use crate::canvas::{self, Anchor, RULE, SOFT, through};
 /// Widest name of a patient.
 const NAME: f64 = 110.0;
 /// Room for all lanes: where they are many they are lower.
-const ROOM: f64 = 620.0;
+const ROOM: f64 = 780.0;
 
 /// Lanes of patients.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -107,7 +107,7 @@ pub fn swimmer(s: &Swimmer) -> Figure {
                 at += 7.0;
             }
             taken.push(at);
-            shape(&mut page.canvas, m.kind, [at, mid], (high * 0.28).clamp(2.2, 4.8));
+            shape(&mut page.canvas, m.kind, [at, mid], (high * 0.34).clamp(2.6, 4.8));
         }
         if named {
             let name = canvas::fitted(&l.label, style, NAME);
