@@ -301,7 +301,7 @@ pub fn simulation(r: &Results, subtitle: &str) -> Sheet {
         let section = Section {
             heading: "If neither therapy helped the other".to_owned(),
             paragraphs: vec![
-                "Bliss: probabilities of either, from the arms. Law, Loewe: reductions multiply and gains in time over no treatment add, patient by patient. Frei: each patient has the better of the two. The same virtual patients are in every arm. Treatment differs between arms (doses, cycles), which the nulls take as it is.".to_owned(),
+                "Bliss: probabilities of either, from the arms. Law, Loewe: reductions multiply and gains in time over no treatment add, patient by patient. Frei: each patient has the better of the two. The nulls are of the combination's own drugs and its own spheres, each alone, in the same virtual patients: doses, cycles and days are alike.".to_owned(),
             ],
             tables: vec![Table { head: head.map(str::to_owned).to_vec(), rows }],
             ..Section::default()
