@@ -822,7 +822,7 @@ mod tests {
     #[test]
     fn an_unknown_name_lists_what_there_is() {
         let error = Protocol::named("capttemy90").unwrap_err().to_string();
-        assert!(error.contains("captemy90, captem, radioembolization"), "{error}");
+        assert!(error.contains("captemy90, captem, temozolomide, radioembolization"), "{error}");
     }
 
     #[test]
