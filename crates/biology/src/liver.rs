@@ -4,7 +4,7 @@ use crate::ntcp;
 use hepatica_physics::Dose;
 
 /// First and last day after a session on which radioembolization-induced liver disease appears: two
-/// weeks to four months (definition of the Utrecht group, read in a thesis) [seen].
+/// weeks to four months (definition of the Utrecht group, read in a thesis) (seen).
 pub const REILD_DAYS: [u32; 2] = [14, 120];
 
 /// Dose to the normal liver and the risk it brings.

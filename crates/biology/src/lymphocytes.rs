@@ -2,7 +2,7 @@
 //!
 //! The share that is missing is `fall e^(-t / recovery)` after each session, in proportion to the dose
 //! of the normal liver through which the blood flows. Young 2022 (93 patients): 1.25 before, 0.71, 0.79,
-//! 0.81 and 0.92 after 1, 3, 6 and 12 months, of 10^9/L [seen]: a fall of 0.45 that recovers with 660 days
+//! 0.81 and 0.92 after 1, 3, 6 and 12 months, of 10^9/L (seen): a fall of 0.45 that recovers with 660 days
 //! is within 0.03 of each share.
 
 /// How lymphocytes answer.

@@ -14,8 +14,8 @@ pub struct OneCompartment {
 }
 
 impl OneCompartment {
-    /// Temozolomide in an adult of 2.0 m2: clearance of Jen 2000 (Pharm Res 17:1284) [seen]; volume
-    /// and absorption of Ostermann 2004 (Clin Cancer Res 10:3728) [recalled].
+    /// Temozolomide in an adult of 2.0 m2: clearance of Jen 2000 (Pharm Res 17:1284) (seen); volume
+    /// and absorption of Ostermann 2004 (Clin Cancer Res 10:3728) (recalled).
     pub const TEMOZOLOMIDE: Self =
         Self { clearance_l_per_h: 11.2, volume_l: 30.3, absorption_per_h: 5.8 };
 
