@@ -382,10 +382,6 @@ fn bad_input_gets_one_sentence_and_nothing_is_written() {
         ),
         (vec!["calibrate", "--targets", "targets.toml", "--out", "o"], "respones_all"),
         (vec!["calibrate", "--particles", "3", "--out", "o"], "3 particles"),
-        (
-            vec!["simulate", "captem", "--out", "o", "--cluster", "df://127.0.0.1:1"],
-            "add --no-rows",
-        ),
     ] {
         let (code, said, error) = run(&[&["trial"][..], &args].concat(), path);
         assert_eq!(code, 1, "{args:?}: {said}{error}");

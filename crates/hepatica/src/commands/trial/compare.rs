@@ -35,9 +35,6 @@ pub struct Args {
     /// No row of each patient
     #[arg(long)]
     no_rows: bool,
-    /// Run on a cluster (df://HOST:PORT), or with its engine in one process (local)
-    #[arg(long, value_name = "URL")]
-    cluster: Option<String>,
     /// Print the numbers as JSON
     #[arg(long)]
     json: bool,
@@ -79,7 +76,6 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
     let how = How {
         out: args.out.as_deref(),
         rows: args.out.is_some() && !args.no_rows,
-        cluster: args.cluster.as_deref(),
         progress: &progress,
         span: [0.0, 0.88],
     };

@@ -127,7 +127,7 @@ fn write_results(
 ) -> Result<(), CommandError> {
     let folder = OutputFolder::begin(out, &|name| OURS.contains(&name))?;
     folder.write("simulation.json", &serde_json::to_vec_pretty(&json(scenario, results))?)?;
-    // With it the same can be run again, here or on a cluster.
+    // With it the same can be run again.
     folder.write("scenario.json", scenario.to_text()?.as_bytes())?;
     folder.write("numbers.csv", numbers(results).as_bytes())?;
     for path in rows {

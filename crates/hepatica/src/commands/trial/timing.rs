@@ -51,9 +51,6 @@ pub struct Args {
     /// Folder to write
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     out: Option<PathBuf>,
-    /// Run on a cluster (df://HOST:PORT), or with its engine in one process (local)
-    #[arg(long, value_name = "URL")]
-    cluster: Option<String>,
     /// Print the numbers as JSON
     #[arg(long)]
     json: bool,
@@ -152,13 +149,7 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
             o.with_file_name(format!("{name}.belief-{n}"))
         });
         let part = [n as f64, n as f64 + 1.0].map(|x| 0.95 * x / BELIEFS.len() as f64);
-        let how = How {
-            out: out.as_deref(),
-            rows: false,
-            cluster: args.cluster.as_deref(),
-            progress: &progress,
-            span: part,
-        };
+        let how = How { out: out.as_deref(), rows: false, progress: &progress, span: part };
         let done = compute(&scenario, &how)?;
         let counts = Counts::new(&done.drawn);
         let reference = wanted.iter().position(|d| *d == args.reference).unwrap_or(0);

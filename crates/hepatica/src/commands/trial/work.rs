@@ -1,4 +1,4 @@
-//! Long work: in this process or on a cluster, with a bar, and going on where it was broken off.
+//! Long work: with a bar, and going on where it was broken off.
 //!
 //! Finished draws are kept beside the output folder, in `.NAME.unfinished`, until the folder is complete. A
 //! run that was interrupted and is started again with the same settings takes them from there; with other
@@ -15,12 +15,9 @@ use std::fs;
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// Draws that are computed and kept together.
 const CHUNK: u64 = 10;
-/// The companion program that knows clusters.
-const COMPANION: &str = "hepatica-cluster";
 
 /// What was computed.
 pub struct Computed {
@@ -49,8 +46,6 @@ pub struct How<'a> {
     pub out: Option<&'a Path>,
     /// Whether a row of each patient is kept.
     pub rows: bool,
-    /// A cluster.
-    pub cluster: Option<&'a str>,
     /// The bar, and which part of it this work is.
     pub progress: &'a Progress,
     /// From and to.
@@ -61,15 +56,6 @@ pub struct How<'a> {
 pub fn compute(scenario: &Scenario, how: &How<'_>) -> Result<Computed, CommandError> {
     let job = scenario.job()?;
     let text = scenario.to_text()?;
-    if let Some(url) = how.cluster {
-        if how.rows {
-            return Err(CommandError::Usage(
-                "--cluster gives counts, not a row of each patient: add --no-rows".to_owned(),
-            ));
-        }
-        let drawn = on_cluster(&job, &text, url, how)?;
-        return Ok(Computed { job, drawn, rows: Vec::new(), unfinished: None });
-    }
     let kept = how.out.map(|out| Kept::open(out, &text, how.rows)).transpose()?;
     let mut drawn: Vec<Drawn> = Vec::new();
     let mut rows = Vec::new();
@@ -243,42 +229,4 @@ fn counts(job: &Job, text: &str) -> Result<Vec<Drawn>, CommandError> {
         }
     }
     Ok(job.draws_of(rows)?)
-}
-
-fn on_cluster(
-    job: &Job,
-    scenario: &str,
-    url: &str,
-    how: &How<'_>,
-) -> Result<Vec<Drawn>, CommandError> {
-    how.progress.at(&format!("{} patients on {url}", job.patients), how.span[0]);
-    let folder = tempfile::tempdir()?;
-    let (from, to) = (folder.path().join("scenario.json"), folder.path().join("counts.csv"));
-    fs::write(&from, scenario)?;
-    let beside = std::env::current_exe()
-        .ok()
-        .map(|p| p.with_file_name(format!("{COMPANION}{}", std::env::consts::EXE_SUFFIX)))
-        .filter(|p| p.is_file());
-    let program = beside.unwrap_or_else(|| PathBuf::from(COMPANION));
-    let mut command = Command::new(&program);
-    command.arg("run").arg(&from).arg("--out").arg(&to).args(["--format", "csv"]);
-    // The word `local` is the same engine in one process.
-    if url != "local" {
-        command.args(["--cluster", url]);
-    }
-    let done = command.output().map_err(|e| {
-        CommandError::Usage(format!(
-            "--cluster needs the program {COMPANION} beside hepatica or on the path ({e}); it is built in the folder cluster/ (cargo build --release)"
-        ))
-    })?;
-    if !done.status.success() {
-        let said = String::from_utf8_lossy(&done.stderr);
-        let said = said.trim().trim_start_matches("error:").trim().to_owned();
-        return Err(CommandError::Usage(if said.is_empty() {
-            format!("--cluster {url}: {COMPANION} ended with {}", done.status)
-        } else {
-            said
-        }));
-    }
-    counts(job, &fs::read_to_string(&to)?)
 }
