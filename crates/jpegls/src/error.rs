@@ -4,7 +4,7 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Error {
     /// It ends too early.
-    #[error("the stream is cut off: {what} should go on after byte {at}; export it again")]
+    #[error("the stream is cut off: {what} should go on after byte {at}")]
     Cut {
         /// What is not whole.
         what: &'static str,
@@ -12,7 +12,7 @@ pub enum Error {
         at: usize,
     },
     /// Something else than what must be there.
-    #[error("{found} at byte {at} of the stream, expected {expected}; export it again")]
+    #[error("{found} at byte {at} of the stream, expected {expected}")]
     Marker {
         /// Where.
         at: usize,
@@ -22,7 +22,7 @@ pub enum Error {
         expected: &'static str,
     },
     /// A number of a header that cannot be.
-    #[error("{what} is {found}, expected {expected}; export it again")]
+    #[error("{what} is {found}, expected {expected}")]
     Value {
         /// Which number.
         what: &'static str,
@@ -32,13 +32,13 @@ pub enum Error {
         expected: String,
     },
     /// Lawful, and not read.
-    #[error("{what}, expected a stream without; export it with another transfer syntax")]
+    #[error("{what}, expected a stream without")]
     Unsupported {
         /// What the stream has.
         what: String,
     },
     /// More samples than allowed, or than so short a stream can hold.
-    #[error("{found} samples, expected at most {expected}; export it again")]
+    #[error("{found} samples, expected at most {expected}")]
     TooLarge {
         /// How many the header claims.
         found: usize,
@@ -46,7 +46,7 @@ pub enum Error {
         expected: usize,
     },
     /// Bits that no encoder writes.
-    #[error("row {row} is damaged ({why}), expected samples that T.87 can encode; export it again")]
+    #[error("row {row} is damaged ({why}), expected samples that T.87 can encode")]
     Damaged {
         /// Which row, from 0.
         row: usize,

@@ -121,7 +121,7 @@ mod tests {
         let said = |near, preset| of(8, near, preset).expect_err("refused").to_string();
         let preset = |maxval, thresholds, reset| Preset { maxval, thresholds, reset };
         let why = said(0, preset(256, [0; 3], 0));
-        assert_eq!(why, "MAXVAL is 256, expected 1 to 255, or 0 for the default; export it again");
+        assert_eq!(why, "MAXVAL is 256, expected 1 to 255, or 0 for the default");
         assert!(said(0, preset(0, [7, 3, 21], 0)).contains("threshold T2 is 3, expected 7 to 255"));
         assert!(said(0, preset(0, [0; 3], 2)).contains("RESET is 2"));
         assert!(said(128, Preset::default()).contains("NEAR is 128, expected at most 127"));

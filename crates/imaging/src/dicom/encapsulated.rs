@@ -87,9 +87,9 @@ pub(super) fn bits(o: &Object, size: [usize; 3]) -> Result<Vec<i32>, ReadError> 
         uids::JPEG2000_LOSSLESS => frames.each(&frames.by_header()?, |frame, to| {
             let header = Header::of(frame).map_err(|why| damaged(o, why))?;
             frames.fits(&header)?;
-            if header.bits != 1 {
+            if header.bits != 1 || header.signed {
                 let found = format!("{} bits in a frame", header.bits);
-                return Err(o.wrong(tags::PIXEL_DATA, found, "1 as Bits Allocated says"));
+                return Err(o.wrong(tags::PIXEL_DATA, found, "1 as Bits Allocated says, unsigned"));
             }
             let values = frames.decoded(frame, &header, 1)?;
             to.iter_mut().zip(values).for_each(|(to, v)| *to = v.into());
@@ -230,8 +230,8 @@ impl<'o> Frames<'o> {
 
     /// Plain bytes, so many a pixel, of a frame whose header was looked at.
     fn decoded(&self, frame: &[u8], header: &Header, bytes: usize) -> Result<Vec<u8>, ReadError> {
-        let one = OneFrame { syntax: self.o.transfer_syntax(), frame, header, bytes };
         let syntax = self.o.transfer_syntax();
+        let one = OneFrame { syntax, frame, header, bytes };
         let reader = TransferSyntaxRegistry.get(syntax).and_then(|s| s.pixel_data_reader());
         let Some(reader) = reader else {
             return Err(damaged(self.o, &format!("transfer syntax {syntax}: no decoder")));

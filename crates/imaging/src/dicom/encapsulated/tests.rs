@@ -357,3 +357,25 @@ fn real_files_have_the_pixels_pydicom_gives() {
         assert_eq!(found, (*count, *sum, *weighted), "{name}");
     }
 }
+
+#[test]
+fn half_a_real_frame_is_refused_whatever_it_is_compressed_with() {
+    for (name, ..) in SUMS {
+        let Some(path) = data(name) else { return };
+        let mut o = dicom_object::open_file(&path).expect("readable");
+        let Value::PixelSequence(sequence) = o.element(tags::PIXEL_DATA).expect("pixels").value()
+        else {
+            continue;
+        };
+        let mut fragments = sequence.fragments().to_vec();
+        let last = fragments.last_mut().expect("a fragment");
+        last.truncate(last.len() / 4 * 2);
+        let pixels = PixelFragmentSequence::new(Vec::new(), fragments);
+        o.put(DataElement::new(tags::PIXEL_DATA, VR::OB, pixels));
+        let home = tempfile::tempdir().expect("a folder");
+        let copy = home.path().join("a.dcm");
+        o.write_to_file(&copy).expect("written");
+        let refused = stored(&Object::open(&copy).expect("readable"));
+        assert!(refused.is_err(), "{name}");
+    }
+}
