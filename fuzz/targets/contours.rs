@@ -3,7 +3,8 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use hepatica_imaging::contour::{Contour, Slabs};
+use hepatica_imaging::contour::Contour;
+use hepatica_imaging::solid::Solid;
 use hepatica_imaging::{Grid, Structure};
 use libfuzzer_sys::fuzz_target;
 use nalgebra::Point3;
@@ -39,7 +40,7 @@ fuzz_target!(|drawn: Drawn| {
     if !contours.iter().all(|c| crosses_nowhere(&c.points)) {
         return;
     }
-    let room = Slabs::new(&contours, slice).bounds_mm().map_or(0.0, |[low, high]| {
+    let room = Solid::new(&contours, slice).bounds_mm().map_or(0.0, |[low, high]| {
         (0..3).map(|a| (high[a] - low[a]).max(0.0)).product::<f64>() / 1000.0
     });
     let on_grid = mask.volume().ml();

@@ -8,6 +8,7 @@
 //! | [`mask`] | how much of each voxel belongs to a structure |
 //! | [`isoline`] | lines of equal value in a plane |
 //! | [`contour`] | closed planar contours, to and from masks |
+//! | [`solid`] | the body between contours: volume, and the part of every voxel |
 //! | [`structure`] | named volumes of contours or voxels |
 //! | [`emission`] | where activity was seen: SPECT, PET, planar views |
 //! | [`resample`] | from one grid to another |
@@ -27,9 +28,12 @@ pub mod geometry;
 pub mod image;
 pub mod inventory;
 pub mod isoline;
+mod label_names;
 pub mod mask;
 pub mod nifti;
+mod polygon;
 pub mod resample;
+pub mod solid;
 pub mod structure;
 
 pub use dicom::SpacingPolicy;
