@@ -21,6 +21,7 @@ pub mod engine;
 pub mod local;
 pub mod partial_volume;
 pub mod point_kernel;
+mod sort;
 pub mod transport;
 pub mod voxel_kernel;
 

@@ -8,6 +8,7 @@
 //! | [`mask`] | how much of each voxel belongs to a structure |
 //! | [`isoline`] | lines of equal value in a plane |
 //! | [`contour`] | closed planar contours, to and from masks |
+//! | [`segment`] | structures that nobody drew: lungs, body, bone, liver from CT, hot spots from SPECT |
 //! | [`solid`] | the body between contours: volume, and the part of every voxel |
 //! | [`structure`] | named volumes of contours or voxels |
 //! | [`emission`] | where activity was seen: SPECT, PET, planar views |
@@ -33,6 +34,7 @@ pub mod mask;
 pub mod nifti;
 mod polygon;
 pub mod resample;
+pub mod segment;
 pub mod solid;
 pub mod structure;
 

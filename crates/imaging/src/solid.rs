@@ -546,6 +546,9 @@ impl Lattice<'_> {
         };
         let range =
             (low.floor().max(first as f64) as usize)..(high.ceil().min(last as f64) as usize);
+        if range.is_empty() {
+            return;
+        }
         if piece.flat() {
             let covered = self.covered(&piece.base, window);
             for k in range {

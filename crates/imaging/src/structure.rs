@@ -42,6 +42,7 @@ pub struct Structure {
 enum Shape {
     Contours(Solid),
     Voxels(Mask),
+    Parts(Vec<Structure>),
 }
 
 impl Structure {
@@ -59,12 +60,19 @@ impl Structure {
         Self { name: name.to_owned(), number, shape: Shape::Voxels(mask) }
     }
 
+    /// A structure of parts that share nothing, such as the lobes of a liver.
+    #[must_use]
+    pub fn of_parts(name: &str, number: u32, parts: Vec<Self>) -> Self {
+        Self { name: name.to_owned(), number, shape: Shape::Parts(parts) }
+    }
+
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         match &self.shape {
             Shape::Contours(solid) => solid.is_empty(),
             Shape::Voxels(mask) => mask.is_empty(),
+            Shape::Parts(parts) => parts.iter().all(Self::is_empty),
         }
     }
 
@@ -72,7 +80,7 @@ impl Structure {
     #[must_use]
     pub fn voxels(&self) -> Option<&Mask> {
         match &self.shape {
-            Shape::Contours(_) => None,
+            Shape::Contours(_) | Shape::Parts(_) => None,
             Shape::Voxels(mask) => Some(mask),
         }
     }
@@ -83,6 +91,9 @@ impl Structure {
         match &self.shape {
             Shape::Contours(solid) => Volume::from_mm3(solid.volume_mm3()),
             Shape::Voxels(mask) => mask.volume(),
+            Shape::Parts(parts) => {
+                parts.iter().map(Self::volume).fold(Volume::from_ml(0.0), |a, b| a + b)
+            }
         }
     }
 
@@ -106,6 +117,10 @@ impl Structure {
                     Ok(fine) => sampled(&solid.on(&fine), grid),
                     Err(_) => Mask::empty(grid.clone()),
                 }
+            }
+            Shape::Parts(parts) => {
+                let empty = Mask::empty(grid.clone());
+                parts.iter().fold(empty, |sum, part| sum.plus(&part.on(grid)))
             }
             Shape::Voxels(mask) if mask.grid().matches(grid) => mask.clone(),
             Shape::Voxels(mask) => match (aligned(mask.grid()), aligned(grid)) {

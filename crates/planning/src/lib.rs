@@ -5,6 +5,8 @@
 //! | [`case`] | what a person says about a patient: `case.toml` |
 //! | [`course`] | a course as where dates and laboratory values are from |
 //! | [`inputs`] | images and structures of a case, each with its role |
+//! | [`names`] | what a structure is, by its name |
+//! | [`propose`] | structures that nobody drew |
 //! | [`setting`] | protocol, device, gate, dates and limits of a case |
 //! | [`pipeline`] | every step from a case to a plan, in order |
 //! | [`tissue`] | the structures on the grid of the dose |
@@ -32,10 +34,12 @@ pub mod fused;
 pub mod inputs;
 pub mod lung;
 mod models;
+pub mod names;
 pub mod order;
 pub mod perfusion;
 pub mod pipeline;
 pub mod plan;
+pub mod propose;
 pub mod setting;
 pub mod simulation;
 pub mod tissue;

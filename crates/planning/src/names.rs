@@ -112,7 +112,9 @@ pub enum NamesError {
         found: u32,
     },
     /// A pattern without a letter would fit everything.
-    #[error("{file}: role {role} has the name `{found}`, expected at least one letter besides * and #")]
+    #[error(
+        "{file}: role {role} has the name `{found}`, expected at least one letter besides * and #"
+    )]
     Pattern {
         /// The file.
         file: String,
@@ -265,15 +267,46 @@ fn fits(pattern: &[char], name: &[char]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use StructureRole::{Body, Cold, LeftLobe, Liver, Lungs, NormalLiver, Organ, Territory, Tumour};
+    use StructureRole::{
+        Body, Cold, LeftLobe, Liver, Lungs, NormalLiver, Organ, Territory, Tumour,
+    };
 
     #[test]
     fn structures_are_recognised_by_the_names_people_give_them() {
         let names = Names::shipped().expect("valid");
         for (role, list) in [
-            (Liver, &["Liver", "LIVER", "whole_liver", "Leber", "foie", "Hígado", "fegato", "肝臓"][..]),
-            (Lungs, &["Lungs", "Lung_L", "lung right", "lung_upper_lobe_left", "Left Lung", "Lunge links", "Poumon G", "pulmón-derecho"]),
-            (Tumour, &["T1", "T12", "Tumour 3", "tumor_2", "Lesion-4", "GTV1", "met 7", "Läsion 2", "liver_tumor", "Métastase 1"]),
+            (
+                Liver,
+                &["Liver", "LIVER", "whole_liver", "Leber", "foie", "Hígado", "fegato", "肝臓"][..],
+            ),
+            (
+                Lungs,
+                &[
+                    "Lungs",
+                    "Lung_L",
+                    "lung right",
+                    "lung_upper_lobe_left",
+                    "Left Lung",
+                    "Lunge links",
+                    "Poumon G",
+                    "pulmón-derecho",
+                ],
+            ),
+            (
+                Tumour,
+                &[
+                    "T1",
+                    "T12",
+                    "Tumour 3",
+                    "tumor_2",
+                    "Lesion-4",
+                    "GTV1",
+                    "met 7",
+                    "Läsion 2",
+                    "liver_tumor",
+                    "Métastase 1",
+                ],
+            ),
             (Territory, &["Territory_right", "Perfused right", "Versorgungsgebiet S5"]),
             (Cold, &["T2_necrosis", "Zyste 3"]),
             (LeftLobe, &["Left lobe", "linker Leberlappen", "lobe gauche"]),
@@ -285,7 +318,16 @@ mod tests {
                 assert_eq!(names.roles(name), [role], "{name}");
             }
         }
-        for name in ["lung_vessels", "lung_nodules", "T", "Th12", "liver_vessels", "vertebrae_T1", "Tumor Bed", "aorta"] {
+        for name in [
+            "lung_vessels",
+            "lung_nodules",
+            "T",
+            "Th12",
+            "liver_vessels",
+            "vertebrae_T1",
+            "Tumor Bed",
+            "aorta",
+        ] {
             assert!(names.roles(name).is_empty(), "{name}: {:?}", names.roles(name));
         }
         // Asked about.
@@ -298,7 +340,13 @@ mod tests {
         let names = Names::shipped().expect("valid");
         let labels = &names.labels("totalsegmentator").expect("there").names;
         assert_eq!(labels.len(), 117);
-        for (n, name) in [(5, "liver"), (14, "lung_lower_lobe_right"), (51, "heart"), (92, "rib_left_1"), (116, "sternum")] {
+        for (n, name) in [
+            (5, "liver"),
+            (14, "lung_lower_lobe_right"),
+            (51, "heart"),
+            (92, "rib_left_1"),
+            (116, "sternum"),
+        ] {
             assert_eq!(labels[n - 1], name);
         }
     }
@@ -306,7 +354,10 @@ mod tests {
     #[test]
     fn slips_are_said_in_one_sentence() {
         let error = |text: &str| Names::parse(text, "names.toml").expect_err("wrong").to_string();
-        assert_eq!(error("schema = 3\nrole = []"), "names.toml: schema = 3, but this program reads schema = 1");
+        assert_eq!(
+            error("schema = 3\nrole = []"),
+            "names.toml: schema = 3, but this program reads schema = 1"
+        );
         let role = "schema = 1\n[[role]]\nid = \"liver\"\nname = \"whole liver\"\n";
         assert_eq!(
             error(&format!("{role}names = [\"* #\"]")),

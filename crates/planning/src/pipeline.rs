@@ -28,7 +28,7 @@ use hepatica_physics::{
 use hepatica_regimen::ProcedureKind;
 use hepatica_regimen::dose::SurfaceFormula;
 use hepatica_regimen::exposure::{self, ExposureError};
-use hepatica_regimen::gate::{self, Measures};
+use hepatica_regimen::gate::{self, GateFile, Measures};
 use jiff::ZonedDateTime;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -49,6 +49,9 @@ const CURVE_POINTS: usize = 400;
 const V_DOSES_GY: [f64; 8] = [20.0, 30.0, 40.0, 50.0, 70.0, 100.0, 150.0, 205.0];
 /// Below this many voxels across, a lesion's mean is blurred beyond use.
 const SMALL_LESION_MM: f64 = 20.0;
+
+/// What a plan's gate also asks where structures are proposed.
+const PROPOSED_GATE: &str = include_str!("../../../gates/proposed.toml");
 
 /// What overrides the case file.
 #[derive(Debug, Clone, Default)]
@@ -322,6 +325,7 @@ impl Planner<'_> {
         let dose_per_gbq: Vec<_> = works.iter().map(|w| w.per_gbq.clone()).collect();
         let sessions: Vec<Session> = works.into_iter().map(|w| w.session).collect();
         let measures = self.measures(&sessions, &lungs, &cumulative, &liver);
+        self.hold_proposals()?;
         let gate = self.setting.gate.evaluate(&gate::Setting {
             device: &self.setting.device.id,
             protocol: &self.setting.protocol.id,
@@ -355,6 +359,7 @@ impl Planner<'_> {
             method: self.method(&grid),
             lung_shunt: lungs,
             liver,
+            proposed: self.inputs.structures.proposed.clone(),
             schedule: self.schedule(&sessions)?,
             sessions,
             cumulative,
@@ -840,7 +845,13 @@ impl Planner<'_> {
             .par_iter()
             .filter_map(|w| {
                 let map = if w.role == "whole_normal_liver" { on_liver } else { per_gbq };
-                let dvh = Dvh::new(map, w.mask)?.scaled(activity.gbq());
+                // Tumours are small for the voxels: their doses are looked at within voxels.
+                let dvh = if w.role == "tumour" {
+                    Dvh::interpolated(map, w.mask, Some(&perfusion.territory))?
+                } else {
+                    Dvh::new(map, w.mask)?
+                }
+                .scaled(activity.gbq());
                 let curve = DvhCurve {
                     session: Some(session),
                     name: w.name.to_owned(),
@@ -1007,6 +1018,16 @@ impl Planner<'_> {
 
     // ---- gate --------------------------------------------------------------------------------
 
+    /// A plan on structures that nobody drew waits until somebody accepts them.
+    fn hold_proposals(&mut self) -> Result<(), PlanError> {
+        if !self.inputs.structures.proposed.is_empty() {
+            let more = GateFile::parse(PROPOSED_GATE, "gates/proposed.toml")
+                .map_err(|e| PlanError::Setting(e.into()))?;
+            self.setting.gate.criterion.extend(more.criterion);
+        }
+        Ok(())
+    }
+
     fn limits(&self) -> BTreeMap<&'static str, (f64, String)> {
         let l = &self.setting.device.limit;
         [
@@ -1049,6 +1070,10 @@ impl Planner<'_> {
         put("normal_liver_dose_gy", Some(highest(&normal)));
         put("activity_orderable", Some(truth(sessions.iter().all(|s| s.order.is_some()))));
         put("tumour_burden_percent", Some(100.0 * liver.tumour_burden));
+        let open = self.inputs.structures.proposed.iter().filter(|p| !p.accepted).count();
+        if !self.inputs.structures.proposed.is_empty() {
+            put("structures_not_accepted", Some(open as f64));
+        }
         let e = &self.case().extrahepatic;
         let count = |correctable: bool| match e.status {
             ExtrahepaticStatus::Unknown => None,

@@ -108,6 +108,9 @@ struct Choices {
     /// Interpolate a CT with missing, uneven or tilted slices instead of refusing it
     #[arg(long)]
     resample_ct: bool,
+    /// Structures that nobody drew were looked at and are accepted (liver, lungs and tumours)
+    #[arg(long)]
+    accept_proposed: bool,
 }
 
 impl Choices {
@@ -128,6 +131,7 @@ impl Choices {
             knowingly: Knowingly {
                 assume_aligned: self.assume_aligned,
                 resample_ct: self.resample_ct,
+                accept_proposed: self.accept_proposed,
             },
         }
     }
