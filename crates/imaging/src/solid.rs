@@ -12,7 +12,7 @@
 //! # Ends
 //! A loop with nothing beside it in the next plane ends on the way there: where the parabola through its
 //! last three areas comes to zero (a cap, shrinking from the outline inwards), or, if that is not before
-//! the next plane, half-way (the outline, flat). A hole is a body of its own, taken away: it ends like one.
+//! the next plane, half-way (the outline, flat: then the whole is the sum of areas times distance). A hole is a body of its own, taken away: it ends like one.
 
 use crate::contour::{Contour, Coverage, SAME_PLANE_MM, aligned, usual_gap};
 use crate::geometry::{Grid, IndexBox};
@@ -290,6 +290,12 @@ impl<'a> Linked<'a> {
             return (own * h0 + before * h) / (h + h0);
         }
         match self.next(far.0, far.1, up) {
+            // A flat end does not say that the area was about to change.
+            Some(_)
+                if self.ends(near.0, near.1, !up) && self.end(near.0, near.1[0], !up).flat() =>
+            {
+                0.0
+            }
             Some((k, loops)) if self.ends(near.0, near.1, !up) => {
                 let (z2, a2) = (self.planes[k].z, self.area(k, loops));
                 let after = (a2 - a1) / (z2 - z1);

@@ -14,6 +14,7 @@ use crate::plan::{
     self, Compartment, Constant, Constants, Cumulative, CycleDate, Decision, Lesion, Liver,
     LungShunt, Method, ModelAnswer, Models, Order, Plan, Prescription, Schedule, Session, Status,
 };
+use crate::propose;
 use crate::setting::{Setting, SettingError};
 use crate::tissue::{Tissue, TissueError, ratio};
 use crate::uncertainty as doubt;
@@ -158,6 +159,9 @@ pub struct Planned {
     pub study_uid: Option<String>,
     /// Moment of the first treatment.
     pub first_treatment: ZonedDateTime,
+    /// Structures that nobody drew as a map of labels (1, 2, ... in the order of [`Plan::proposed`]), and
+    /// which label is what in a line of text.
+    pub proposed: Option<(Image<f32>, String)>,
 }
 
 /// Why there is no plan: one sentence.
@@ -368,6 +372,7 @@ impl Planner<'_> {
             warnings,
             explanations,
         };
+        let proposed = propose::label_map(&self.inputs.structures);
         progress("done", 1.0);
         let ct = self.inputs.ct.as_ref();
         let emission = &self.inputs.emission;
@@ -384,6 +389,7 @@ impl Planner<'_> {
                 .or_else(|| ct.and_then(|c| c.frame_of_reference.clone())),
             study_uid: emission.study_uid.clone().or_else(|| ct.and_then(|c| c.study_uid.clone())),
             first_treatment,
+            proposed,
         })
     }
 

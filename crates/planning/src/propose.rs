@@ -1,5 +1,6 @@
 //! Structures that nobody drew: proposed, named as proposals, and held by the gate until somebody accepts them.
 
+use crate::inputs::Roles;
 use crate::names::Names;
 use hepatica_imaging::segment::{self, SegmentError};
 use hepatica_imaging::{Image, Structure};
@@ -53,6 +54,30 @@ pub fn maker(structures: &[Structure], names: &Names) -> Option<String> {
         known >= 3 && 10 * known >= 9 * structures.len()
     });
     kind.filter(|_| structures.iter().all(|s| s.voxels().is_some())).map(|k| k.name.clone())
+}
+
+/// All proposed structures as a map of labels, 1, 2, ... in order, on the voxels of the first of them; later
+/// ones (tumours) lie over earlier ones (the liver). And a line that says which is which. `None` where there
+/// are none.
+#[must_use]
+pub fn label_map(roles: &Roles) -> Option<(Image<f32>, String)> {
+    let all = || std::iter::once(&roles.liver).chain(&roles.lungs).chain(&roles.tumours);
+    let structures: Vec<_> =
+        roles.proposed.iter().filter_map(|p| all().find(|s| s.name == p.name)).collect();
+    let grid = structures.iter().find_map(|s| s.voxels())?.grid().clone();
+    let mut map = Image::filled(grid.clone(), 0.0_f32);
+    for (n, structure) in structures.iter().enumerate() {
+        let mask = structure.on(&grid);
+        let data = map.data_mut();
+        mask.voxels().filter(|(_, f)| *f >= 0.5).for_each(|(at, _)| data[at] = (n + 1) as f32);
+    }
+    let names: Vec<_> = structures
+        .iter()
+        .enumerate()
+        .map(|(n, s)| format!("{} {}", n + 1, s.name.trim_end_matches(" (proposed)")))
+        .collect();
+    let line: String = format!("proposed: {}", names.join(", ")).chars().take(79).collect();
+    Some((map, line))
 }
 
 /// The liver of a CT.

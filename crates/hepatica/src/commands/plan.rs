@@ -15,11 +15,12 @@ use hepatica_report::Report;
 use std::path::{Path, PathBuf};
 
 /// Names a plan has at its top: what may be replaced.
-const OURS: [&str; 7] = [
+const OURS: [&str; 8] = [
     "plan.json",
     "report.pdf",
     "dose.dcm",
     "dose_per_gbq.nii.gz",
+    "proposed.nii.gz",
     "dvh.csv",
     "figures",
     "calendar.ics",
@@ -39,7 +40,8 @@ Examples:
   hepatica plan CASE --explain lung_dose      (or OUT in place of CASE: no new computation)
 
 CASE is a folder of DICOM files, or one with case.toml (docs/case.md). OUT gets plan.json,
-report.pdf, dose.dcm, dose_per_gbq.nii.gz, dvh.csv, figures/ and calendar.ics.
+report.pdf, dose.dcm, dose_per_gbq.nii.gz, dvh.csv, figures/ and calendar.ics; where
+structures are proposed because nobody drew them, also proposed.nii.gz.
 
 Exit codes: 0 planned and the gate passes, 1 error, 2 planned but a gate holds or fails.")]
 pub struct Args {
@@ -220,6 +222,9 @@ fn write_dose(folder: &Path, planned: &Planned) -> Result<(), CommandError> {
     let per_gbq: Vec<_> = planned.dose_per_gbq.iter().collect();
     let path = folder.join("dose_per_gbq.nii.gz");
     nifti::write(&path, &per_gbq, "Gy per GBq administered, a volume a session")?;
+    if let Some((map, labels)) = &planned.proposed {
+        nifti::write(&folder.join("proposed.nii.gz"), &[map], labels)?;
+    }
     let plan = &planned.plan;
     // Identifiers follow from the plan: another plan is another dose.
     let seed = serde_json::to_string(plan)?;
