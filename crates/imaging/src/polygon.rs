@@ -30,7 +30,10 @@ const TWICE: f64 = 0.98;
 /// take for ever. A circle has 13, a liver about 25, a keyhole with fifty holes some thousands.
 const TANGLED: f64 = 1e6;
 
-/// Twice the area counts, with the sign of the direction.
+/// Pairs of points and lines that are looked at one by one.
+const MOST_WORK: usize = 20_000_000;
+
+/// Area by the shoelace formula: what is gone round twice counts twice; below zero clockwise.
 pub(crate) fn signed_area(points: &[Point]) -> f64 {
     let Some(first) = points.first() else { return 0.0 };
     // From the first point on, so that far from the origin no digits are lost.
@@ -113,12 +116,14 @@ pub(crate) fn loops(contours: Vec<Vec<Point>>) -> Vec<Loop> {
             others.filter(|(_, other)| mostly_inside(other, &simple[n])).count()
         })
         .collect();
-    let crossing = (0..simple.len()).any(|n| {
-        (0..n).any(|m| {
-            let (a, b) = (&simple[n], &simple[m]);
-            boxes_meet(a, b) && partly(a, b)
-        })
-    });
+    let points = |loops: &[Loop]| loops.iter().map(|l| l.points.len()).sum::<usize>();
+    let pairs = || (0..simple.len()).flat_map(|n| (0..n).map(move |m| (n, m)));
+    let near = |(n, m): &(usize, usize)| boxes_meet(&simple[*n], &simple[*m]);
+    // Point by point against line by line: where that would take long, the overlay asks by itself.
+    let work: usize =
+        pairs().filter(near).map(|(n, m)| points(&simple[n]) * points(&simple[m])).sum();
+    let crossing =
+        work > MOST_WORK || pairs().filter(near).any(|(n, m)| partly(&simple[n], &simple[m]));
     let turned: Vec<Loop> = simple
         .into_iter()
         .zip(depth)
