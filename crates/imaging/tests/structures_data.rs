@@ -102,7 +102,7 @@ fn contours_of_planning_systems_have_their_volume() {
         assert!(set.structures[0].is_empty());
         for name in ["invalid_reference_rt.dcm", "non_existent_reference_rt.dcm"] {
             let set = structure::read(&folder.join(name)).expect("readable");
-            assert_volumes(&set, &[("ROI-1", 6.507), ("ROI-4", 10.965)], 5e-2);
+            assert_volumes(&set, &[("ROI-1", 6.507), ("ROI-4", 10.965)], 6e-2);
         }
     }
 }
