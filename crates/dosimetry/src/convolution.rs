@@ -105,7 +105,7 @@ fn mean_density(activity: &ActivityMap, medium: &Medium) -> Density {
 
 /// Activity (GBq per GBq) of every voxel of `target` after each voxel's energy has been spread by
 /// the kernel. By FFT; padded so that nothing wraps around.
-fn convolve(
+pub(crate) fn convolve(
     activity: &ActivityMap,
     kernel: &VoxelKernel,
     target: IndexBox,

@@ -111,6 +111,31 @@ pub enum EngineError {
         /// What is there.
         found: f64,
     },
+    /// A density that no tissue has.
+    #[error(
+        "the density of voxel {voxel} is {found:.2} g/mL: tissue has at most {most} g/mL; is there metal, or contrast medium, in the CT?"
+    )]
+    NoTissue {
+        /// Place in the data.
+        voxel: usize,
+        /// What is there.
+        found: f64,
+        /// The densest tissue.
+        most: f64,
+    },
+    /// Too few histories for an error that means something.
+    #[error(
+        "{found} histories are too few: at least {least} are needed to know how sure a dose is"
+    )]
+    Histories {
+        /// How many were asked for.
+        found: u64,
+        /// How many there must be.
+        least: u64,
+    },
+    /// A precision that is none.
+    #[error("a precision of {} % is none: it must be above 0 and below 100 %", 100.0 * .0)]
+    Precision(f64),
     /// An energy per activity that is zero, negative, infinite or NaN.
     #[error("the dose constant is {0} J/GBq: it must be finite and above zero")]
     EnergyPerActivity(f64),

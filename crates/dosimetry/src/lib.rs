@@ -5,10 +5,11 @@
 //! | [`activity_map`] | activity per volume and GBq administered, and the tissue it is in |
 //! | [`engine`] | what every dose engine takes and gives: medium, dose map, errors, notes |
 //! | [`local`] | local deposition: every decay's energy stays in its voxel |
-//! | [`transport`] | electrons followed from a point source: what the point kernel is made with |
+//! | [`transport`] | electrons: what they lose, how they scatter, from a point and through voxels |
 //! | [`point_kernel`] | energy by distance from a decay |
 //! | [`voxel_kernel`] | energy from voxel to voxel, for voxels of any size |
 //! | [`convolution`] | the activity spread by a voxel kernel |
+//! | [`monte_carlo`] | electrons followed through the tissues of the CT |
 //! | [`partial_volume`] | how much of a ball's activity an image leaves inside it |
 //! | [`dvh`] | dose-volume histograms and the measures read from them |
 //!
@@ -19,6 +20,7 @@ pub mod convolution;
 pub mod dvh;
 pub mod engine;
 pub mod local;
+pub mod monte_carlo;
 pub mod partial_volume;
 pub mod point_kernel;
 mod sort;

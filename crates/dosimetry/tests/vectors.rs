@@ -3,9 +3,10 @@
 use hepatica_dosimetry::dvh::Dvh;
 use hepatica_dosimetry::partial_volume::{absorbed_fraction, recovery};
 use hepatica_dosimetry::point_kernel::PointKernel;
-use hepatica_dosimetry::transport::{SHELL_MM, mono_in_water};
+use hepatica_dosimetry::transport::point_source::{SHELL_MM, mono};
 use hepatica_dosimetry::voxel_kernel::VoxelKernel;
 use hepatica_physics::constants::JOULE_PER_MEV;
+use hepatica_physics::material::WATER;
 use hepatica_physics::{Density, Length, Nuclide};
 use hepatica_vectors::{Answer, Suite, Vector};
 use std::path::Path;
@@ -29,7 +30,7 @@ fn by_distance(mm: f64) -> f64 {
 fn dpk(v: &Vector) -> Result<Answer, String> {
     if v.has("energy_mev") {
         let energy = v.number("energy_mev")?;
-        let shells = mono_in_water(energy, MONO_HISTORIES, 1);
+        let shells = mono(&WATER, energy, MONO_HISTORIES, 1);
         let whole = (v.number("r_cm")? * 10.0 / SHELL_MM).round() as usize;
         return Ok((shells[..whole].iter().sum::<f64>() / energy).into());
     }

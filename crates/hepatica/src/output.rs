@@ -7,12 +7,16 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use thiserror::Error;
 
 /// Folders in the making, for the interrupt handler to remove.
 static IN_THE_MAKING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Who wants to be told of an interrupt.
+static STOP: Mutex<Option<Arc<AtomicBool>>> = Mutex::new(None);
 
 /// Exit code of a program ended by SIGINT, by the shell's convention (128 + 2).
 const INTERRUPTED: i32 = 130;
@@ -148,6 +152,13 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
 /// When the handler cannot be set.
 pub fn clean_up_on_interrupt() -> Result<(), ctrlc::Error> {
     ctrlc::set_handler(|| {
+        // Who asked to be told is told once; a second interrupt ends all the same.
+        let told = STOP.lock().ok().and_then(|mut stop| stop.take());
+        if let Some(stop) = told {
+            stop.store(true, Ordering::Relaxed);
+            eprintln!("interrupted: going on with what is there; once more to end");
+            return;
+        }
         let list = match IN_THE_MAKING.lock() {
             Ok(list) => list,
             Err(poisoned) => poisoned.into_inner(),
@@ -163,6 +174,15 @@ pub fn clean_up_on_interrupt() -> Result<(), ctrlc::Error> {
         eprintln!("interrupted: nothing was written");
         std::process::exit(INTERRUPTED);
     })
+}
+
+/// Set by the next interrupt, which then ends nothing.
+pub fn stop_on_interrupt() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    if let Ok(mut stop) = STOP.lock() {
+        *stop = Some(Arc::clone(&flag));
+    }
+    flag
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, OutputError> {

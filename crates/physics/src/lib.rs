@@ -6,7 +6,7 @@
 //! | [`quantity`] | activity, dose, mass, ... as types; no bare number crosses a crate's border |
 //! | [`nuclide`] | half-lives, energies per decay, decay of an activity over time |
 //! | [`constants`] | physical constants with their sources |
-//! | [`material`] | the density a CT number stands for |
+//! | [`material`] | what tissue is made of, and the density a CT number stands for |
 //! | [`spectrum`] | the beta spectrum of 90Y |
 //! | [`stopping`] | stopping power and range of electrons |
 //! | [`scattering`] | angular scattering of electrons |

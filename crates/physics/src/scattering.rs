@@ -6,35 +6,22 @@
 //! given energy transfer; what is above is for the caller to sample, so that nothing counts twice.
 
 use crate::constants::{ELECTRON_REST_MEV, FINE_STRUCTURE};
+use crate::material::Material;
 use std::f64::consts::PI;
 
 /// Classical electron radius in cm.
 const ELECTRON_RADIUS_CM: f64 = 2.817_940_3e-13;
-/// Avogadro's number.
-const AVOGADRO: f64 = 6.022_140_76e23;
-
-/// An element of a compound: charge, and atoms per gram.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Element {
-    z: f64,
-    per_gram: f64,
-}
-
-/// Water: two hydrogens and an oxygen in 18.0153 g/mol.
-pub const WATER: [Element; 2] = [
-    Element { z: 1.0, per_gram: 2.0 * AVOGADRO / 18.0153 },
-    Element { z: 8.0, per_gram: AVOGADRO / 18.0153 },
-];
 
 /// Inverse first and second transport mean free paths in cm²/g at kinetic energy `t_mev`, of
 /// nuclei, and of atomic electrons for energy transfers below `cut_mev`.
 #[must_use]
-pub fn inverse_transport_paths(elements: &[Element], t_mev: f64, cut_mev: f64) -> [f64; 2] {
-    let mut sum = [0.0; 2];
-    for e in elements {
-        let [nuclei, electrons] = [nuclear(e.z, t_mev), moller(t_mev, cut_mev)];
+pub fn inverse_transport_paths(material: &Material, t_mev: f64, cut_mev: f64) -> [f64; 2] {
+    let electrons = moller(t_mev, cut_mev);
+    let mut sum = electrons.map(|s| s * material.electrons_per_gram());
+    for (e, per_gram) in material.atoms() {
+        let nuclei = nuclear(f64::from(e.z), t_mev);
         for n in 0..2 {
-            sum[n] += e.per_gram * (nuclei[n] + e.z * electrons[n]);
+            sum[n] += per_gram * nuclei[n];
         }
     }
     sum
@@ -101,12 +88,6 @@ pub fn moller_cosine(t_mev: f64, w_mev: f64) -> f64 {
     ((left * (t_mev + m)) / (t_mev * (left + m))).sqrt()
 }
 
-/// Electrons per gram.
-#[must_use]
-pub fn electrons_per_gram(elements: &[Element]) -> f64 {
-    elements.iter().map(|e| e.z * e.per_gram).sum()
-}
-
 /// Integral from nothing to `high` of a function that bends at `scale`, by logarithmic steps.
 fn integrate(scale: f64, high: f64, f: impl Fn(f64) -> [f64; 2]) -> [f64; 2] {
     integrate_between(scale * 1e-4, high, f)
@@ -132,17 +113,21 @@ fn integrate_between(low: f64, high: f64, f: impl Fn(f64) -> [f64; 2]) -> [f64; 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::material::WATER;
 
     #[test]
     fn nuclei_of_water_as_by_partial_waves() {
-        // Facts page 5.1: first transport mean free path in g/cm², nuclei alone.
+        let inverse = |t: f64, moment: usize| -> f64 {
+            WATER.atoms().map(|(e, n)| n * nuclear(f64::from(e.z), t)[moment]).sum()
+        };
+        // Facts page 5.1: first and second transport mean free path in g/cm², nuclei alone.
         for (t, lambda) in [(0.1, 1.589e-2), (0.5, 0.2217), (1.0, 0.6395), (2.0, 1.872)] {
-            let inverse: f64 = WATER.iter().map(|e| e.per_gram * nuclear(e.z, t)[0]).sum();
-            assert!((inverse * lambda - 1.0).abs() < 0.02, "{t} MeV: {}", inverse * lambda);
+            let product = inverse(t, 0) * lambda;
+            assert!((product - 1.0).abs() < 0.02, "{t} MeV: {product}");
         }
         for (t, lambda) in [(0.1, 6.01e-3), (0.5, 0.0798), (1.0, 0.227), (2.0, 0.658)] {
-            let inverse: f64 = WATER.iter().map(|e| e.per_gram * nuclear(e.z, t)[1]).sum();
-            assert!((inverse * lambda - 1.0).abs() < 0.02, "{t} MeV: {}", inverse * lambda);
+            let product = inverse(t, 1) * lambda;
+            assert!((product - 1.0).abs() < 0.02, "{t} MeV: {product}");
         }
     }
 }

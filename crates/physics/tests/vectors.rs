@@ -1,8 +1,10 @@
 //! The dosimetry vectors on constants, decay and stopping power.
 
+use hepatica_physics::material::{CORTICAL_BONE_ICRP, LIVER, SOFT_TISSUE, WATER};
 use hepatica_physics::nuclide::{decay_factor, energy_per_activity};
 use hepatica_physics::spectrum::y90_shape;
-use hepatica_physics::{Energy, TimeSpan, stopping};
+use hepatica_physics::stopping::Stopping;
+use hepatica_physics::{Energy, TimeSpan};
 use hepatica_vectors::Suite;
 
 /// Betas per MeV at an energy, for an endpoint: the shape over its integral.
@@ -29,17 +31,12 @@ fn physics_vectors() {
             Ok(decay_factor(hours("half_life_h")?, hours("dt_h")?).into())
         })
         .group("stopping", |v| {
-            if v.number("i_ev")? != stopping::WATER.i_ev {
-                return Err("the program knows the stopping power of water alone".to_owned());
-            }
-            let each = v.numbers("t_mev")?.into_iter().map(|t| stopping::WATER.collision(t));
+            let i_ev = v.number("i_ev")?;
+            let all = [&WATER, &SOFT_TISSUE, &LIVER, &CORTICAL_BONE_ICRP];
+            let material = all.into_iter().find(|m| m.i_ev == i_ev).ok_or("no such material")?;
+            let stopping = Stopping::new(material);
+            let each = v.numbers("t_mev")?.into_iter().map(|t| stopping.collision(t));
             Ok(each.collect::<Vec<_>>().into())
-        })
-        .listed_miss(|v| {
-            (v.group == "stopping").then(|| {
-                "kernels are water's, scaled by density; other media come with the Monte Carlo"
-                    .to_owned()
-            })
         })
         .elsewhere(&["activity", "lung", "product", "ct", "uncertainty"], "planning's vector test")
         .elsewhere(&["bio"], "biology's vector test")

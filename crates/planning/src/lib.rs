@@ -46,8 +46,9 @@ pub mod tissue;
 pub mod uncertainty;
 pub mod views;
 
+pub use hepatica_dosimetry::monte_carlo::Until;
 pub use hepatica_regimen::strict;
 pub use pipeline::{
-    DensityChoice, EngineChoice, GridChoice, Options, PlanError, Planned, plan_case,
+    DensityChoice, EngineChoice, GridChoice, Histories, Options, PlanError, Planned, plan_case,
 };
 pub use plan::{Plan, Status};

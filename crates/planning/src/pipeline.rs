@@ -21,7 +21,10 @@ use crate::uncertainty as doubt;
 use crate::views::{DvhCurve, FusedView};
 use hepatica_biology::{ParameterSets, eud, ntcp, tcp};
 use hepatica_dosimetry::dvh::Dvh;
-use hepatica_dosimetry::{DoseEngine, EngineError, KernelConvolution, LocalDeposition, Medium};
+use hepatica_dosimetry::monte_carlo::{MonteCarlo, Progress, Region, Statistics, Until};
+use hepatica_dosimetry::{
+    ActivityMap, DoseEngine, EngineError, KernelConvolution, LocalDeposition, Medium,
+};
 use hepatica_imaging::{Grid, Image, Mask, resample};
 use hepatica_physics::{
     Activity, Density, Dose, EnergyPerActivity, Length, Mass, Volume, material,
@@ -33,8 +36,11 @@ use hepatica_regimen::gate::{self, GateFile, Measures};
 use jiff::ZonedDateTime;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use thiserror::Error;
 
 /// Dose constant of partition, voxel and lung doses.
@@ -61,8 +67,10 @@ pub struct Options {
     pub engine: EngineChoice,
     /// Grid of the dose.
     pub grid: GridChoice,
-    /// What the energy is divided by.
-    pub density: DensityChoice,
+    /// What the energy is divided by; when left out, what suits the engine.
+    pub density: Option<DensityChoice>,
+    /// Histories of the Monte Carlo.
+    pub histories: Histories,
     /// Device name or file.
     pub device: Option<String>,
     /// First day of the first cycle.
@@ -83,6 +91,38 @@ pub struct Options {
     pub same_patient: bool,
     /// What the person says to be right.
     pub knowingly: Knowingly,
+}
+
+/// How long the Monte Carlo goes on.
+#[derive(Debug, Clone)]
+pub struct Histories {
+    /// When it is enough.
+    pub until: Until,
+    /// Names the random numbers.
+    pub seed: u64,
+    /// Set by someone who wants what is there by now.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// Histories at most when a precision decides.
+const MOST_HISTORIES: u64 = 1_000_000_000;
+
+impl Histories {
+    /// Until the median relative standard error of the tumours' voxels is `target`.
+    #[must_use]
+    pub fn to_precision(target: f64) -> Self {
+        Self {
+            until: Until::Precision { target, most: MOST_HISTORIES },
+            seed: 1,
+            stop: Arc::default(),
+        }
+    }
+}
+
+impl Default for Histories {
+    fn default() -> Self {
+        Self::to_precision(0.02)
+    }
 }
 
 /// A choice among words.
@@ -116,7 +156,9 @@ words! {
         /// Every decay's energy stays in its voxel.
         Local = "local",
         /// Convolution with a voxel kernel.
-        Kernel = "kernel"
+        Kernel = "kernel",
+        /// Betas followed through the tissues of the CT.
+        MonteCarlo = "monte-carlo"
     }
 }
 words! {
@@ -134,7 +176,25 @@ words! {
         /// The density of liver everywhere.
         Uniform = "uniform",
         /// The density from CT.
-        Ct = "ct"
+        Ct = "ct",
+        /// The density of liver in the liver, whatever contrast medium does there, and from CT around it.
+        Tissue = "tissue"
+    }
+}
+
+/// How far the histories are, in words.
+fn reached(p: &Progress) -> String {
+    let millions = p.histories as f64 / 1e6;
+    let error = p.error.map_or("?".to_owned(), |e| format!("{:.2} %", 100.0 * e));
+    match p.until {
+        Until::Precision { target, .. } => format!(
+            "following betas: {millions:.1} million, error of tumour voxels {error} (until {:.2} %)",
+            100.0 * target
+        ),
+        Until::Histories(n) => format!(
+            "following betas: {millions:.1} of {:.1} million, error of tumour voxels {error}",
+            n as f64 / 1e6
+        ),
     }
 }
 
@@ -265,6 +325,7 @@ struct SessionWork {
     /// Mean over the liver in every voxel, so that the maps of sessions add.
     per_gbq: Image<f32>,
     curves: Vec<DvhCurve>,
+    histories: Option<plan::Histories>,
 }
 
 /// Names and masks whose doses are wanted in every session.
@@ -312,6 +373,7 @@ impl Planner<'_> {
                 &sets,
                 before,
                 &mut warnings,
+                progress,
             )?;
             works.push(work);
         }
@@ -327,7 +389,9 @@ impl Planner<'_> {
         }
         let views = self.views(&tissue, &dose);
         let dose_per_gbq: Vec<_> = works.iter().map(|w| w.per_gbq.clone()).collect();
-        let sessions: Vec<Session> = works.into_iter().map(|w| w.session).collect();
+        let (sessions, histories): (Vec<Session>, Vec<_>) =
+            works.into_iter().map(|w| (w.session, w.histories)).unzip();
+        let histories = histories.into_iter().flatten().collect();
         let measures = self.measures(&sessions, &lungs, &cumulative, &liver);
         self.hold_proposals()?;
         let gate = self.setting.gate.evaluate(&gate::Setting {
@@ -360,7 +424,7 @@ impl Planner<'_> {
             decision: decision(&gate, &sessions),
             constants,
             inputs: std::mem::take(&mut self.inputs.files),
-            method: self.method(&grid),
+            method: self.method(&grid, histories),
             lung_shunt: lungs,
             liver,
             proposed: self.inputs.structures.proposed.clone(),
@@ -428,12 +492,25 @@ impl Planner<'_> {
         tissue: &Tissue,
         warnings: &mut Vec<String>,
     ) -> Result<Medium, PlanError> {
-        match self.options.density {
+        let choice = self.density();
+        match choice {
             DensityChoice::Uniform => Ok(Medium::Uniform(self.liver_density())),
-            DensityChoice::Ct => {
-                let density = self.density_on(grid).ok_or_else(|| {
-                    self.needs("no CT, but --density ct was asked for; leave it out".into())
+            DensityChoice::Ct | DensityChoice::Tissue => {
+                let mut density = self.density_on(grid).ok_or_else(|| {
+                    self.needs(format!(
+                        "no CT, but --density {} was asked for; leave it out",
+                        choice.word()
+                    ))
                 })?;
+                if choice == DensityChoice::Tissue {
+                    let liver = self.liver_density().g_per_ml() as f32;
+                    for (n, part) in tissue.liver.voxels() {
+                        let around = &mut density.data_mut()[n];
+                        // A voxel that is liver by more than half is liver; the border is mixed.
+                        *around =
+                            if part > 0.5 { liver } else { part.mul_add(liver - *around, *around) };
+                    }
+                }
                 // Air in a voxel would divide by nothing: no tissue here is thinner than lung.
                 let medium = Medium::Map(density.map(|d| d.max(0.1)));
                 let low = medium.lung_like_share(&tissue.liver);
@@ -448,10 +525,57 @@ impl Planner<'_> {
         }
     }
 
-    fn engine(&self, k: EnergyPerActivity) -> Box<dyn DoseEngine> {
+    /// What the energy is divided by. Without anyone's choice: what the engine is made for.
+    fn density(&self) -> DensityChoice {
+        let for_engine = || match self.options.engine {
+            EngineChoice::MonteCarlo if self.inputs.ct.is_some() => DensityChoice::Tissue,
+            _ => DensityChoice::Uniform,
+        };
+        self.options.density.unwrap_or_else(for_engine)
+    }
+
+    /// Dose per GBq of an activity map, and what histories leave of doubt.
+    fn dose(
+        &self,
+        k: EnergyPerActivity,
+        map: &ActivityMap,
+        medium: &Medium,
+        regions: Vec<Region>,
+        progress: &dyn Fn(&str, f64),
+    ) -> Result<(Image<f32>, Option<Statistics>), PlanError> {
         match self.options.engine {
-            EngineChoice::Local => Box::new(LocalDeposition { k }),
-            EngineChoice::Kernel => Box::new(KernelConvolution::new(k)),
+            EngineChoice::Local => Ok((LocalDeposition { k }.dose(map, medium)?.0, None)),
+            EngineChoice::Kernel => Ok((KernelConvolution::new(k).dose(map, medium)?.0, None)),
+            EngineChoice::MonteCarlo => {
+                let Histories { until, seed, stop } = &self.options.histories;
+                let mut engine = MonteCarlo::new(k, *until, *seed);
+                let tumours = regions.iter().filter(|r| r.tumour);
+                engine.interest = tumours.map(|r| r.mask.clone()).reduce(|all, m| all.or(&m));
+                engine.regions = regions;
+                let watch = |p: &Progress| {
+                    progress(&reached(p), 0.6);
+                    if stop.load(Ordering::Relaxed) {
+                        ControlFlow::Break(())
+                    } else {
+                        ControlFlow::Continue(())
+                    }
+                };
+                let (dose, statistics) = engine.run(map, medium, &watch)?;
+                Ok((dose.0, Some(statistics)))
+            }
+        }
+    }
+
+    /// What a reader must know of the engine's dose in the lungs.
+    fn validity(&self, k: EnergyPerActivity, medium: &Medium, tissue: &Tissue) -> Vec<String> {
+        let lungs = &tissue.lungs;
+        match self.options.engine {
+            EngineChoice::Local => LocalDeposition { k }.validity(medium, lungs),
+            EngineChoice::Kernel => KernelConvolution::new(k).validity(medium, lungs),
+            EngineChoice::MonteCarlo if matches!(medium, Medium::Uniform(_)) => vec![
+                "betas were followed through uniform liver: dose in and beside the lungs is not reliable; give a CT, or --density tissue".to_owned(),
+            ],
+            EngineChoice::MonteCarlo => Vec::new(),
         }
     }
 
@@ -638,15 +762,25 @@ impl Planner<'_> {
         sets: &ParameterSets,
         lung_dose_before_gy: f64,
         warnings: &mut Vec<String>,
+        progress: &dyn Fn(&str, f64),
     ) -> Result<SessionWork, PlanError> {
         let device = &self.setting.device;
         let (territory, _) = &self.inputs.structures.territories[t];
         let name = tissue.territories[t].name.clone();
         let perfusion = Perfusion::of(counts, tissue, t, self.folder)?;
         let map = perfusion.activity(counts, lungs.fraction)?;
-        let engine = self.engine(k);
-        let per_gbq = engine.dose(&map, medium)?.0;
-        warnings.extend(engine.validity(medium, &tissue.lungs));
+        let regions = self.regions(&perfusion, tissue);
+        let (per_gbq, statistics) = self.dose(k, &map, medium, regions, progress)?;
+        warnings.extend(self.validity(k, medium, tissue));
+        let errors = statistics.as_ref().map_or(&[][..], |s| &s.regions);
+        if let Some(s) = statistics.as_ref().filter(|s| s.stopped) {
+            warnings.push(format!(
+                "session {}: the Monte Carlo was stopped after {} histories; the median error of the tumours' voxels is {:.1} %",
+                territory.session,
+                s.histories,
+                100.0 * s.median_error
+            ));
+        }
 
         let model_case = ModelCase {
             device,
@@ -706,6 +840,7 @@ impl Planner<'_> {
             activity,
             territory.session,
             sets,
+            errors,
         );
         let lung_dose = lung_per_gbq.gy() * activity.gbq();
         let [low, high] = lungs.interval.map(|f| lung_dose * ratio(f, lungs.fraction));
@@ -747,7 +882,17 @@ impl Planner<'_> {
             counts_fraction: perfusion.fraction_of_liver,
             overlap,
         };
-        Ok(SessionWork { session, per_gbq: on_liver, curves })
+        let histories = statistics.map(|s| plan::Histories {
+            session: territory.session,
+            histories: s.histories,
+            batches: s.batches,
+            seed: self.options.histories.seed,
+            median_error: s.median_error,
+            stopped: s.stopped,
+            followed_share: s.followed_share,
+            radiated_share: s.radiated_share,
+        });
+        Ok(SessionWork { session, per_gbq: on_liver, curves, histories })
     }
 
     /// Local deposition gives the dose of the territory's own tissue in a voxel. Where the territory
@@ -819,8 +964,42 @@ impl Planner<'_> {
         activity: Activity,
         session: u32,
         sets: &ParameterSets,
+        errors: &[(String, f64)],
     ) -> (Vec<Compartment>, Vec<DvhCurve>) {
-        let mut wanted: Vec<Wanted<'_>> = perfusion
+        let wanted = self.wanted(perfusion, tissue);
+        let made: Vec<_> = wanted
+            .par_iter()
+            .filter_map(|w| {
+                let map = if w.role == "whole_normal_liver" { on_liver } else { per_gbq };
+                let dvh = Dvh::new(map, w.mask)?.scaled(activity.gbq());
+                let curve = DvhCurve {
+                    session: Some(session),
+                    name: w.name.to_owned(),
+                    role: w.role.to_owned(),
+                    points: dvh.curve(CURVE_POINTS),
+                };
+                let error = errors.iter().find(|(name, _)| name == w.name).map(|e| e.1);
+                Some((self.compartment(w, &dvh, sets, error)?, curve))
+            })
+            .collect();
+        made.into_iter().unzip()
+    }
+
+    /// Parts whose mean gets an error of its own, where histories are followed.
+    fn regions(&self, perfusion: &Perfusion, tissue: &Tissue) -> Vec<Region> {
+        if self.options.engine != EngineChoice::MonteCarlo {
+            return Vec::new();
+        }
+        let region = |w: Wanted<'_>| Region {
+            name: w.name.to_owned(),
+            mask: w.mask.clone(),
+            tumour: w.role == "tumour",
+        };
+        self.wanted(perfusion, tissue).into_iter().map(region).collect()
+    }
+
+    fn wanted<'t>(&self, perfusion: &'t Perfusion, tissue: &'t Tissue) -> Vec<Wanted<'t>> {
+        let mut wanted: Vec<Wanted<'t>> = perfusion
             .tumours
             .iter()
             .map(|(n, _)| Wanted { name: &n.name, role: "tumour", mask: &n.mask })
@@ -843,40 +1022,27 @@ impl Planner<'_> {
             mask: &tissue.normal,
         });
         // With local deposition there is no dose outside the territory: an organ's would be zero.
-        if self.options.engine == EngineChoice::Kernel {
+        if self.options.engine != EngineChoice::Local {
             let organs = tissue.organs.iter();
             wanted.extend(organs.map(|n| Wanted { name: &n.name, role: "organ", mask: &n.mask }));
         }
-        let made: Vec<_> = wanted
-            .par_iter()
-            .filter_map(|w| {
-                let map = if w.role == "whole_normal_liver" { on_liver } else { per_gbq };
-                // Tumours are small for the voxels: their doses are looked at within voxels.
-                let dvh = if w.role == "tumour" {
-                    Dvh::interpolated(map, w.mask, Some(&perfusion.territory))?
-                } else {
-                    Dvh::new(map, w.mask)?
-                }
-                .scaled(activity.gbq());
-                let curve = DvhCurve {
-                    session: Some(session),
-                    name: w.name.to_owned(),
-                    role: w.role.to_owned(),
-                    points: dvh.curve(CURVE_POINTS),
-                };
-                Some((self.compartment(w, &dvh, sets)?, curve))
-            })
-            .collect();
-        made.into_iter().unzip()
+        wanted
     }
 
-    fn compartment(&self, w: &Wanted<'_>, dvh: &Dvh, sets: &ParameterSets) -> Option<Compartment> {
+    fn compartment(
+        &self,
+        w: &Wanted<'_>,
+        dvh: &Dvh,
+        sets: &ParameterSets,
+        histories: Option<f64>,
+    ) -> Option<Compartment> {
         let set = sets.bed_for(w.role)?;
         let model = set.model();
         let half_life = self.setting.device.nuclide().half_life;
         let bed = |d: f64| model.bed(Dose::from_gy(d), half_life);
         let mean = dvh.mean();
-        let parts = if w.role == "tumour" { doubt::of_tumour() } else { doubt::of_liver() };
+        let mut parts = if w.role == "tumour" { doubt::of_tumour() } else { doubt::of_liver() };
+        parts.extend(histories.map(doubt::of_histories));
         let device = &self.setting.device.id;
         let mut effect = Vec::new();
         if let Some(set) = sets.tcp_for(device).filter(|_| w.role == "tumour") {
@@ -907,6 +1073,7 @@ impl Planner<'_> {
             dose_gy: plan::DoseMeasures {
                 mean,
                 mean_interval: doubt::interval(mean, doubt::relative(&parts)),
+                mean_monte_carlo_error: histories,
                 min: dvh.min(),
                 max: dvh.max(),
                 d2: dvh.d(2.0),
@@ -1170,7 +1337,7 @@ impl Planner<'_> {
         }
     }
 
-    fn method(&self, grid: &Grid) -> Method {
+    fn method(&self, grid: &Grid, monte_carlo: Vec<plan::Histories>) -> Method {
         let emission = &self.inputs.emission;
         let mut notes = vec![
             "activity in proportion to the counts in each territory; what the lungs take is subtracted first".to_owned(),
@@ -1182,12 +1349,19 @@ impl Planner<'_> {
         if self.options.grid == GridChoice::Ct {
             notes.push("counts interpolated onto the CT's grid".to_owned());
         }
+        if let Some(worst) = monte_carlo.iter().map(|m| m.radiated_share).reduce(f64::max) {
+            notes.push(format!(
+                "betas were followed; the {:.2} % of the energy that leaves as bremsstrahlung is in no dose",
+                100.0 * worst
+            ));
+        }
         Method {
             engine: self.options.engine.word().to_owned(),
             grid: self.options.grid.word().to_owned(),
             grid_size: grid.size(),
             grid_spacing_mm: grid.spacing_mm(),
-            density: self.options.density.word().to_owned(),
+            density: self.density().word().to_owned(),
+            monte_carlo,
             notes,
         }
     }

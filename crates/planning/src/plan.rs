@@ -136,7 +136,7 @@ pub struct Input {
 /// How counts became dose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Method {
-    /// Dose engine: `local` or `kernel`.
+    /// Dose engine: `local`, `kernel` or `monte-carlo`.
     pub engine: String,
     /// Grid of the dose: `spect` or `ct`.
     pub grid: String,
@@ -144,10 +144,36 @@ pub struct Method {
     pub grid_size: [usize; 3],
     /// Distance between voxel centres.
     pub grid_spacing_mm: [f64; 3],
-    /// `uniform` or `ct`: what the energy is divided by.
+    /// `uniform`, `ct` or `tissue`: what the energy is divided by, and what betas go through.
     pub density: String,
+    /// How the histories of each session went; empty for the other engines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub monte_carlo: Vec<Histories>,
     /// In words: calibration, registration, resampling.
     pub notes: Vec<String>,
+}
+
+/// How the Monte Carlo of a session went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Histories {
+    /// The session.
+    pub session: u32,
+    /// Betas that were followed.
+    pub histories: u64,
+    /// Batches they were in: the spread between these gives the errors.
+    pub batches: u32,
+    /// What names the random numbers.
+    pub seed: u64,
+    /// Median relative standard error of the dose of the tumours' voxels (of all perfused voxels
+    /// where there is no tumour).
+    pub median_error: f64,
+    /// Whether the run ended before the precision or number that was asked for.
+    pub stopped: bool,
+    /// Share of the activity from which a beta may leave uniform liver. The rest is convolved, which
+    /// is exact there.
+    pub followed_share: f64,
+    /// Share of the energy that leaves as bremsstrahlung and is in no dose.
+    pub radiated_share: f64,
 }
 
 /// Lung shunt by each method.
@@ -420,6 +446,10 @@ pub struct DoseMeasures {
     pub mean: f64,
     /// 95 % interval of the mean.
     pub mean_interval: [f64; 2],
+    /// Relative standard error of the mean that the histories leave (part of the interval); none for
+    /// the other engines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_monte_carlo_error: Option<f64>,
     /// Coldest voxel.
     pub min: f64,
     /// Hottest voxel.

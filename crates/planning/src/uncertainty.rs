@@ -53,6 +53,12 @@ pub const SHUNT_SD_PLANAR: (f64, &str) =
 pub const SHUNT_SD_STATED: (f64, &str) =
     (0.036, "stated shunt, taken to be as uncertain as SPECT/CT (Young 2022)");
 
+/// What histories leave of a mean dose.
+#[must_use]
+pub fn of_histories(relative: f64) -> Part {
+    Part { name: "Monte Carlo", relative, source: "spread between batches of histories" }
+}
+
 /// Parts of the mean dose of a tumour.
 #[must_use]
 pub fn of_tumour() -> Vec<Part> {

@@ -1,7 +1,7 @@
 //! `hepatica plan CASE --out OUT`
 
 use super::CommandError;
-use crate::output::OutputFolder;
+use crate::output::{self, OutputFolder};
 use crate::progress::Progress;
 use crate::term;
 use clap::ValueHint;
@@ -10,7 +10,7 @@ use hepatica_imaging::dicom::write::rtdose::{self, DoseInfo, DoseType};
 use hepatica_imaging::nifti;
 use hepatica_planning::inputs::Knowingly;
 use hepatica_planning::plan::{Explanation, Plan};
-use hepatica_planning::{Options, Planned, Status, plan_case};
+use hepatica_planning::{Histories, Options, Planned, Status, Until, plan_case};
 use hepatica_report::Report;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +35,7 @@ Examples:
   hepatica plan CASE --out OUT
   hepatica plan CASE --out OUT --device resin --c1d1 2026-12-02
   hepatica plan CASE --out OUT --engine kernel --grid ct
+  hepatica plan CASE --out OUT --engine monte-carlo --precision 2%
   hepatica plan CASE --out OUT --course P001.course
   hepatica plan CASE --json | jq .lung_shunt.fraction
   hepatica plan CASE --explain lung_dose      (or OUT in place of CASE: no new computation)
@@ -68,15 +69,31 @@ pub struct Args {
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Choices (they override case.toml)")]
 struct Choices {
-    /// Dose engine: `local` (every decay's energy stays in its voxel) or `kernel`
+    /// Dose engine: `local` (every decay's energy stays in its voxel), `kernel`, or `monte-carlo`
+    /// (betas followed through the tissues of the CT)
     #[arg(long, default_value = "local")]
     engine: hepatica_planning::EngineChoice,
     /// Grid of the dose: that of the emission image, or of the CT
     #[arg(long, default_value = "spect")]
     grid: hepatica_planning::GridChoice,
-    /// What the energy is divided by: liver density everywhere, or the density from CT
-    #[arg(long, default_value = "uniform")]
-    density: hepatica_planning::DensityChoice,
+    /// What the energy is divided by: `uniform` (liver density everywhere; what local and kernel take
+    /// when nothing is said), `ct`, or `tissue` (liver density in the liver, from CT around it; what
+    /// monte-carlo takes)
+    #[arg(long)]
+    density: Option<hepatica_planning::DensityChoice>,
+    /// Monte Carlo: go on until the median standard error of the tumours' voxels is this (usually 2%)
+    #[arg(long, value_name = "PERCENT", value_parser = percent, conflicts_with = "histories")]
+    precision: Option<f64>,
+    /// Monte Carlo: follow so many betas
+    #[arg(long, value_name = "N")]
+    histories: Option<u64>,
+    /// Monte Carlo: what names the random numbers (1 when nothing is said)
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Monte Carlo: on Ctrl-C plan with the betas followed so far, marked as stopped, instead of leaving
+    /// nothing; a second Ctrl-C ends all the same
+    #[arg(long)]
+    keep_on_interrupt: bool,
     /// Device: glass, resin, holmium, or a device file
     #[arg(long, value_name = "NAME|FILE")]
     device: Option<String>,
@@ -115,12 +132,34 @@ struct Choices {
     accept_proposed: bool,
 }
 
+/// `2%` or `0.5 %` as a fraction.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.trim().strip_suffix('%').map(str::trim_end);
+    match number.map(str::parse::<f64>) {
+        Some(Ok(p)) if p > 0.0 && p < 100.0 => Ok(p / 100.0),
+        _ => Err("expected a percentage above 0% and below 100%, as in 2%".to_owned()),
+    }
+}
+
 impl Choices {
+    fn histories(&self) -> Histories {
+        let mut wanted = self.precision.map_or_else(Histories::default, Histories::to_precision);
+        if let Some(n) = self.histories {
+            wanted.until = Until::Histories(n);
+        }
+        wanted.seed = self.seed.unwrap_or(wanted.seed);
+        if self.keep_on_interrupt {
+            wanted.stop = output::stop_on_interrupt();
+        }
+        wanted
+    }
+
     fn options(&self) -> Options {
         Options {
             engine: self.engine,
             grid: self.grid,
             density: self.density,
+            histories: self.histories(),
             device: self.device.clone(),
             c1d1: self.c1d1.clone(),
             protocol: self.protocol.clone(),
@@ -246,7 +285,7 @@ fn write_dose(folder: &Path, planned: &Planned) -> Result<(), CommandError> {
         description: "Radioembolization, planned dose",
         dose_type: DoseType::Physical,
         comment: &activities.join(", "),
-        heterogeneity: plan.method.density == "ct",
+        heterogeneity: plan.method.density != "uniform",
     };
     Ok(rtdose::write(&folder.join("dose.dcm"), &planned.dose, &info, &context)?)
 }
