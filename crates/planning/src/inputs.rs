@@ -297,6 +297,10 @@ impl Loader {
         if file.exists() {
             self.files.push(("case", vec![file]));
         }
+        if let Some(path) = &self.case.structures.names {
+            let file = self.inside("structures.names", path)?;
+            self.files.push(("names", vec![file]));
+        }
         let spect_files = self.emission_files()?;
         let ct_source = self.ct_source(&spect_files)?;
         let planar_file = self.planar_file()?;
@@ -594,12 +598,7 @@ impl Loader {
         emission: &Emission,
     ) -> Result<Roles, InputError> {
         let names = match &self.case.structures.names {
-            Some(path) => {
-                let path = self.inside("structures.names", path)?;
-                let names = Names::read(&path)?;
-                self.files.push(("names", vec![path]));
-                names
-            }
+            Some(path) => Names::read(&self.inside("structures.names", path)?)?,
             None => Names::shipped()?,
         };
         let mut all = Vec::new();
