@@ -199,8 +199,22 @@ impl Solid {
                 let last = to.ceil().clamp(0.0, nz as f64) as usize;
                 let mut slices = vec![0.0_f32; nx * ny * last.saturating_sub(first)];
                 let mut fields = Fields::default();
-                for piece in pieces {
-                    lattice.add(piece, &up, &mut fields, fine, [nx, ny], first, &mut slices);
+                // One window for all where that is little more than each needs: then the tip of a piece
+                // is the base of the next.
+                let windows: Vec<Window> = pieces.iter().map(|p| lattice.window(p)).collect();
+                let all = windows.iter().copied().reduce(Window::union);
+                for (piece, own) in pieces.iter().zip(windows) {
+                    let window = all.filter(|w| 2 * w.len() <= 3 * own.len()).unwrap_or(own);
+                    lattice.add(
+                        piece,
+                        window,
+                        &up,
+                        &mut fields,
+                        fine,
+                        [nx, ny],
+                        first,
+                        &mut slices,
+                    );
                 }
                 (first, slices)
             })
@@ -453,6 +467,26 @@ struct Window {
     size: [usize; 2],
 }
 
+impl Window {
+    fn len(&self) -> usize {
+        self.size[0] * self.size[1]
+    }
+
+    fn union(self, other: Self) -> Self {
+        if self.len() == 0 {
+            return other;
+        }
+        if other.len() == 0 {
+            return self;
+        }
+        let start: [usize; 2] = std::array::from_fn(|a| self.start[a].min(other.start[a]));
+        let size = std::array::from_fn(|a| {
+            (self.start[a] + self.size[a]).max(other.start[a] + other.size[a]) - start[a]
+        });
+        Self { start, size }
+    }
+}
+
 /// How far inside (above zero) or outside the outline of a group of loops each pixel is, in mm.
 #[derive(Debug)]
 struct Field {
@@ -529,6 +563,7 @@ impl Lattice<'_> {
     fn add(
         &self,
         piece: &Piece,
+        window: Window,
         up: &dyn Fn(f64) -> f64,
         fields: &mut Fields,
         fine: [usize; 2],
@@ -536,7 +571,6 @@ impl Lattice<'_> {
         first: usize,
         slices: &mut [f32],
     ) {
-        let window = self.window(piece);
         if window.size.contains(&0) {
             return;
         }

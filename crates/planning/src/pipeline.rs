@@ -54,6 +54,8 @@ const MARGIN_MM: f64 = 20.0;
 const CURVE_POINTS: usize = 400;
 /// V-doses that are listed, in Gy.
 const V_DOSES_GY: [f64; 8] = [20.0, 30.0, 40.0, 50.0, 70.0, 100.0, 150.0, 205.0];
+/// A lung whose section on the first or last slice is no larger than this ends there.
+const LUNG_TIP_MM2: f64 = 200.0;
 /// Below this many voxels across, a lesion's mean is blurred beyond use.
 const SMALL_LESION_MM: f64 = 20.0;
 
@@ -614,9 +616,15 @@ impl Planner<'_> {
             let masks: Vec<_> = lungs.par_iter().map(|s| s.on(grid)).collect();
             let union = masks.iter().fold(Mask::empty(grid.clone()), |sum, m| sum.or(m));
             // Lungs on the first or last slice go on beyond it: their mass on CT is not their mass.
-            let [_, _, slices] = grid.size();
-            let bounds = union.bounds();
-            let cut = bounds.start[2] == 0 || bounds.end[2] == slices;
+            let [nx, ny, slices] = grid.size();
+            let [dx, dy, _] = grid.spacing_mm();
+            let mut ends = [0.0_f64; 2];
+            for (n, f) in union.voxels() {
+                let k = n / (nx * ny);
+                ends[0] += if k == 0 { f64::from(f) * dx * dy } else { 0.0 };
+                ends[1] += if k + 1 == slices { f64::from(f) * dx * dy } else { 0.0 };
+            }
+            let cut = ends.iter().any(|mm2| *mm2 > LUNG_TIP_MM2);
             (lung::mass_from_ct(&ct.image, &union), cut)
         });
         let stated = entry.mass_kg.map(Mass::from_kg);
