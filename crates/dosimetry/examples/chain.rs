@@ -80,13 +80,15 @@ fn chain(case: &Path, out: &Path) -> Result<Vec<(&'static str, f64)>, Failure> {
     let dose: Image<f32> = resample::trilinear(&dose, grid, 0.0);
     lap("SPECT grid to CT grid");
     // What is asked of a histogram is taken from it; the samples need not be kept.
-    let asked = |d: Dvh| [d.mean(), d.d(98.0), d.d(70.0), d.d(50.0), d.d(2.0)];
+    let asked = |d: Dvh| -> [f64; 5] { [d.mean(), d.d(98.0), d.d(70.0), d.d(50.0), d.d(2.0)] };
     let dvhs: Vec<[f64; 5]> =
         masks.par_iter().filter_map(|m| Dvh::new(&dose, m).map(asked)).collect();
     lap("ten DVHs, CT grid, every voxel a sample");
     let small = ["T1", "T2", "T3", "T4", "T5"];
-    let inner: Vec<Dvh> =
-        small.par_iter().filter_map(|name| Dvh::of_structure(&dose, named(name).ok()?)).collect();
+    let inner: Vec<[f64; 5]> = small
+        .par_iter()
+        .filter_map(|name| Dvh::of_structure(&dose, named(name).ok()?).map(asked))
+        .collect();
     lap("five tumours within voxels besides");
     let at = jiff::civil::date(2026, 1, 28).at(12, 0, 0, 0);
     let mut context = Context::new("chain", Patient::default(), at, "chain");

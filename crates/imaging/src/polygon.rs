@@ -18,6 +18,8 @@ pub(crate) struct Loop {
     pub area: f64,
     /// What it encloses is taken away, not added.
     pub hole: bool,
+    /// How many others it lies in: 0 an outline, 1 its hole, 2 an island in the hole.
+    pub depth: usize,
     pub low: Point,
     pub high: Point,
 }
@@ -55,7 +57,7 @@ fn bounds(points: &[Point]) -> [Point; 2] {
 impl Loop {
     fn new(points: Vec<Point>, hole: bool) -> Self {
         let [low, high] = bounds(&points);
-        Self { area: signed_area(&points).abs(), points, hole, low, high }
+        Self { area: signed_area(&points).abs(), points, hole, depth: usize::from(hole), low, high }
     }
 
     /// Whether a point is inside.
@@ -99,6 +101,23 @@ fn holds(polygon: &[Point], [x, y]: Point) -> bool {
 /// * Contours in contours are holes, contours in holes are parts again; contours that overlap in part
 ///   are joined; one that is drawn twice (98 % the same area) counts once.
 pub(crate) fn loops(contours: Vec<Vec<Point>>) -> Vec<Loop> {
+    let mut found = apart(contours);
+    let depths: Vec<usize> = (0..found.len())
+        .map(|n| {
+            let own = std::slice::from_ref(&found[n]);
+            let others = found.iter().enumerate().filter(|(m, _)| *m != n);
+            others.filter(|(_, other)| mostly_inside(std::slice::from_ref(*other), own)).count()
+        })
+        .collect();
+    for (l, depth) in found.iter_mut().zip(depths) {
+        l.depth = depth;
+        l.hole = depth % 2 == 1;
+    }
+    found
+}
+
+/// Loops that neither touch nor cross; their depths are not known yet.
+fn apart(contours: Vec<Vec<Point>>) -> Vec<Loop> {
     let mut simple: Vec<Vec<Loop>> = contours
         .into_iter()
         .map(|points| simplified(vec![points], FillRule::NonZero))

@@ -12,7 +12,7 @@
 //! # Ends
 //! A loop with nothing beside it in the next plane ends on the way there: where the parabola through its
 //! last three areas comes to zero (a cap, shrinking from the outline inwards), or, if that is not before
-//! the next plane, half-way (the outline, flat: then the whole is the sum of areas times distance). A hole is a body of its own, taken away: it ends like one.
+//! X
 
 use crate::contour::{Contour, Coverage, SAME_PLANE_MM, aligned, usual_gap};
 use crate::geometry::{Grid, IndexBox};
@@ -424,7 +424,7 @@ fn components(below: &Plane, above: &Plane) -> Vec<(Vec<usize>, Vec<usize>)> {
     }
     for (i, a) in below.loops.iter().enumerate() {
         for (j, b) in above.loops.iter().enumerate() {
-            if a.hole == b.hole && a.meets(b) {
+            if a.depth == b.depth && a.meets(b) {
                 let (p, q) = (find(&mut root, i), find(&mut root, n + j));
                 root[p.max(q)] = p.min(q);
             }
@@ -1044,6 +1044,18 @@ mod tests {
             (f - b.at([n % nx, n / nx % ny, n / (nx * ny)])).abs()
         });
         assert!(off.fold(0.0, f32::max) < 1e-4);
+    }
+
+    #[test]
+    fn islands_in_holes_go_through_planes() {
+        let contours: Vec<_> = (0..10)
+            .flat_map(|k| [25.0, 14.0, 6.0].map(|r| circle(0.0, 0.0, 2.0 * f64::from(k) - 9.0, r)))
+            .collect();
+        let truth = PI * (625.0 - 196.0 + 36.0) * 20.0 * 1e-3;
+        for spacing in [1.0, 4.42] {
+            let found = volume_ml(&contours, spacing);
+            assert!((found / truth - 1.0).abs() < 1e-3, "{spacing} mm: {found} of {truth} mL");
+        }
     }
 
     #[test]

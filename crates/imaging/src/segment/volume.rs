@@ -251,9 +251,18 @@ impl Volume {
         self.with(squared.iter().map(|d| f64::from(*d) <= mm * mm).collect())
     }
 
-    /// Gaps narrower than twice `mm` are filled.
+    /// Gaps narrower than twice `mm` are filled; not those to the first and the last slice, beyond which
+    /// nothing is known.
     pub fn closed(&self, mm: f64) -> Self {
-        self.dilated(mm).eroded(mm).or(self)
+        let mut closed = self.dilated(mm).eroded(mm).or(self);
+        let from_end = |n: usize| {
+            let k = self.place(n)[2];
+            k.min(self.size[2] - 1 - k) as f64 * self.mm[2]
+        };
+        for n in 0..closed.inside.len() {
+            closed.inside[n] &= self.inside[n] || from_end(n) > mm;
+        }
+        closed
     }
 
     /// Square of the distance in mm from every voxel to the nearest one inside: exact, axis by axis, each
