@@ -706,8 +706,17 @@ impl Assign<'_> {
         }
         for p in &mut proposed {
             p.accepted = entry.accepted.iter().any(|role| *role == p.role);
-            let state = if p.accepted { "accepted" } else { "not accepted yet" };
-            self.warnings.push(format!("{} is proposed, not drawn ({state}): {}", p.name, p.how));
+        }
+        for role in propose::ROLES {
+            let own: Vec<_> = proposed.iter().filter(|p| p.role == role).collect();
+            let Some(first) = own.first() else { continue };
+            let names: Vec<_> = own.iter().map(|p| p.name.as_str()).collect();
+            let state = if first.accepted { "accepted" } else { "not accepted yet" };
+            self.warnings.push(format!(
+                "{}: proposed, not drawn ({state}); {}",
+                names.join(", "),
+                first.how
+            ));
         }
         Ok(Roles { liver, lungs, tumours, cold, organs, territories, proposed })
     }
