@@ -705,7 +705,7 @@ impl Assign<'_> {
             );
         }
         for p in &mut proposed {
-            p.accepted = entry.accepted.iter().any(|role| *role == p.role);
+            p.accepted = entry.accepted.contains(&p.role);
         }
         for role in propose::ROLES {
             let own: Vec<_> = proposed.iter().filter(|p| p.role == role).collect();
