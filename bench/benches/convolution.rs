@@ -6,7 +6,7 @@ use hepatica_dosimetry::point_kernel::PointKernel;
 use hepatica_dosimetry::voxel_kernel::VoxelKernel;
 use hepatica_dosimetry::{ActivityMap, DoseEngine, KernelConvolution, LocalDeposition, Medium};
 use hepatica_imaging::{Grid, Image, Mask};
-use hepatica_physics::{Density, EnergyPerActivity};
+use hepatica_physics::{Density, EnergyPerActivity, Nuclide};
 use rayon::prelude::*;
 use realfft::RealFftPlanner;
 use realfft::num_complex::Complex;
@@ -56,10 +56,10 @@ fn convolution(c: &mut Criterion) {
         let k = EnergyPerActivity::from_j_per_gbq(49.67);
         let density = Density::from_g_per_ml(1.05);
         let medium = Medium::Uniform(density);
-        let engine = KernelConvolution::new(k);
+        let engine = KernelConvolution::new(k, &Nuclide::Y90).expect("a kernel");
         let local = LocalDeposition { k };
         let spacing = activity.support.grid().spacing_mm();
-        let point = PointKernel::y90();
+        let point = PointKernel::in_liver(&Nuclide::Y90).expect("shipped");
         let kernel = || VoxelKernel::new(&point, spacing, density).expect("a kernel");
 
         let mut group = c.benchmark_group(name);

@@ -9,7 +9,7 @@ use crate::engine::{DoseEngine, DoseMap, EngineError, Medium, check_constant};
 use crate::point_kernel::PointKernel;
 use crate::voxel_kernel::VoxelKernel;
 use hepatica_imaging::{Image, IndexBox, Mask};
-use hepatica_physics::{Density, EnergyPerActivity};
+use hepatica_physics::{Density, EnergyPerActivity, Nuclide};
 use rayon::prelude::*;
 use realfft::RealFftPlanner;
 use realfft::num_complex::Complex;
@@ -17,11 +17,7 @@ use realfft::num_complex::Complex;
 /// Voxels of working memory at most: 2^28 of 4 bytes are 1 GiB.
 const MAX_WORK: usize = 1 << 28;
 
-/// Mass stopping power of liver over that of water, 1 MeV (ICRU 46 composition; 1.828 over 1.849
-/// MeV cm²/g): betas go that much farther in liver than density alone says.
-pub const LIVER_TO_WATER: f64 = 0.9886;
-
-/// Convolution with the kernel of 90Y.
+/// Convolution with the kernel of a nuclide in liver.
 #[derive(Debug, Clone)]
 pub struct KernelConvolution {
     k: EnergyPerActivity,
@@ -30,9 +26,12 @@ pub struct KernelConvolution {
 
 impl KernelConvolution {
     /// An engine with a dose constant, the energy of full decay per activity.
-    #[must_use]
-    pub fn new(k: EnergyPerActivity) -> Self {
-        Self { k, point: PointKernel::y90() }
+    ///
+    /// # Errors
+    /// [`EngineError::Nuclide`] for a nuclide that has no kernel.
+    pub fn new(k: EnergyPerActivity, nuclide: &Nuclide) -> Result<Self, EngineError> {
+        let point = PointKernel::in_liver(nuclide).ok_or(EngineError::Nuclide(nuclide.name))?;
+        Ok(Self { k, point })
     }
 }
 
@@ -49,8 +48,8 @@ impl DoseEngine for KernelConvolution {
         let mut dose = Image::filled(grid.clone(), 0.0_f32);
         let tissue = mean_density(activity, medium);
         let spacing = grid.spacing_mm();
-        let kernel = VoxelKernel::new(&self.point, spacing, tissue * LIVER_TO_WATER)
-            .ok_or(EngineError::Spacing(spacing))?;
+        let kernel =
+            VoxelKernel::new(&self.point, spacing, tissue).ok_or(EngineError::Spacing(spacing))?;
         let source = activity.support.bounds();
         if source.is_empty() {
             return Ok(DoseMap(dose));
@@ -279,7 +278,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn engine() -> KernelConvolution {
-        KernelConvolution::new(EnergyPerActivity::from_j_per_gbq(49.67))
+        KernelConvolution::new(EnergyPerActivity::from_j_per_gbq(49.67), &Nuclide::Y90)
+            .expect("a kernel")
     }
 
     fn block(n: usize, spacing: [f64; 3], from: usize, to: usize) -> ActivityMap {

@@ -123,6 +123,11 @@ pub enum EngineError {
         /// The densest tissue.
         most: f64,
     },
+    /// A nuclide whose electrons we do not follow.
+    #[error(
+        "the electrons of {0} are not followed: the engines kernel and monte-carlo know 90Y and 166Ho; use --engine local"
+    )]
+    Nuclide(&'static str),
     /// Too few histories for an error that means something.
     #[error(
         "{found} histories are too few: at least {least} are needed to know how sure a dose is"

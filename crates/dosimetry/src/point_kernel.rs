@@ -1,35 +1,44 @@
-//! The point kernel of 90Y in water: where the energy of a decay goes, by distance.
+//! Point kernels: where the energy of a decay goes, by distance.
 //!
-//! The table `data/point_kernel_y90_water.csv` is made by our own transport of electrons,
-//! `cargo run --release -p hepatica-dosimetry --example point_kernel`.
+//! The tables of `data/` are made by our own transport of electrons,
+//! `cargo run --release -p hepatica-dosimetry --example point_kernel 90Y liver`.
 
 use crate::transport::point_source;
-use hepatica_physics::Energy;
+use hepatica_physics::{Energy, Nuclide};
 
-const WATER_TABLE: &str = include_str!("../data/point_kernel_y90_water.csv");
-const LIVER_TABLE: &str = include_str!("../data/point_kernel_y90_liver.csv");
+const Y90_WATER: &str = include_str!("../data/point_kernel_y90_water.csv");
+const Y90_LIVER: &str = include_str!("../data/point_kernel_y90_liver.csv");
+const HO166_WATER: &str = include_str!("../data/point_kernel_ho166_water.csv");
+const HO166_LIVER: &str = include_str!("../data/point_kernel_ho166_liver.csv");
 
-/// Energy by distance from a point source in water of unit density; energy that leaves as
+/// Energy by distance from a point source in a medium of unit density; energy that leaves as
 /// bremsstrahlung is not in it, and the fractions sum to one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PointKernel {
     /// Fraction of the energy in each shell.
     fractions: Vec<f64>,
-    /// Energy of all shells in MeV a beta.
+    /// Energy of all shells in MeV a decay.
     energy_mev: f64,
 }
 
 impl PointKernel {
-    /// The kernel of 90Y in water that comes with the program.
+    /// The kernel of a nuclide in water that comes with the program; none for a nuclide whose
+    /// electrons we do not follow.
     #[must_use]
-    pub fn y90() -> Self {
-        Self::parse(WATER_TABLE)
+    pub fn in_water(nuclide: &Nuclide) -> Option<Self> {
+        Self::shipped(nuclide, [Y90_WATER, HO166_WATER])
     }
 
-    /// The kernel of 90Y in liver, distances again in mm of unit density.
+    /// The kernel of a nuclide in liver, distances again in mm of unit density.
     #[must_use]
-    pub fn y90_in_liver() -> Self {
-        Self::parse(LIVER_TABLE)
+    pub fn in_liver(nuclide: &Nuclide) -> Option<Self> {
+        Self::shipped(nuclide, [Y90_LIVER, HO166_LIVER])
+    }
+
+    fn shipped(nuclide: &Nuclide, tables: [&str; 2]) -> Option<Self> {
+        let known = [Nuclide::Y90, Nuclide::HO166];
+        let n = known.iter().position(|k| k.name == nuclide.name)?;
+        Some(Self::parse(tables[n]))
     }
 
     fn parse(table: &str) -> Self {
@@ -45,7 +54,7 @@ impl PointKernel {
         Self { fractions: energies.into_iter().map(|e| e / sum).collect(), energy_mev: sum }
     }
 
-    /// Energy that stays within reach, per beta; the rest leaves as bremsstrahlung.
+    /// Energy that stays within reach, per decay; the rest leaves as bremsstrahlung.
     #[must_use]
     pub fn energy(&self) -> Energy {
         Energy::from_mev(self.energy_mev)
@@ -91,23 +100,33 @@ impl PointKernel {
 mod tests {
     use super::*;
     use hepatica_physics::material::WATER;
+    use hepatica_physics::spectrum::{HO166, Y90};
 
     #[test]
-    fn the_shipped_kernel_is_whole() {
-        let k = PointKernel::y90();
-        assert!((k.within(100.0) - 1.0).abs() < 1e-12);
-        assert!((k.within(k.distance(0.9)) - 0.9).abs() < 1e-9);
-        assert!(k.reach_mm() > 9.0 && k.reach_mm() <= 12.0);
+    fn the_shipped_kernels_are_whole() {
+        for (nuclide, reach) in [(Nuclide::Y90, 9.0..=12.0), (Nuclide::HO166, 6.5..=9.5)] {
+            for k in [PointKernel::in_water(&nuclide), PointKernel::in_liver(&nuclide)] {
+                let k = k.expect("shipped");
+                assert!((k.within(100.0) - 1.0).abs() < 1e-12);
+                assert!((k.within(k.distance(0.9)) - 0.9).abs() < 1e-9);
+                assert!(reach.contains(&k.reach_mm()), "{}: {}", nuclide.name, k.reach_mm());
+                let local = k.energy() / nuclide.electron_energy;
+                assert!((0.985..1.005).contains(&local), "{}: {local}", nuclide.name);
+            }
+        }
+        assert_eq!(PointKernel::in_water(&Nuclide::TC99M), None);
     }
 
     #[test]
     fn a_short_run_of_the_transport_gives_the_shipped_kernel() {
-        let run = PointKernel::normalised(point_source::y90(&WATER, 20_000, 7));
-        let shipped = PointKernel::y90();
-        for mm in [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0] {
-            let (a, b) = (run.within(mm), shipped.within(mm));
-            // Twenty thousand betas: about half a percent.
-            assert!((a - b).abs() < 0.012, "{mm} mm: {a} {b}");
+        for (nuclide, spectrum) in [(Nuclide::Y90, &Y90), (Nuclide::HO166, &HO166)] {
+            let run = PointKernel::normalised(point_source::decays(spectrum, &WATER, 20_000, 7));
+            let shipped = PointKernel::in_water(&nuclide).expect("shipped");
+            for mm in [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0] {
+                let (a, b) = (run.within(mm), shipped.within(mm));
+                // Twenty thousand betas: about half a percent.
+                assert!((a - b).abs() < 0.012, "{} {mm} mm: {a} {b}", nuclide.name);
+            }
         }
     }
 }

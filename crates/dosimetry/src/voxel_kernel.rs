@@ -131,21 +131,25 @@ fn directions() -> Vec<[f64; 3]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hepatica_physics::Nuclide;
     use proptest::prelude::*;
+
+    fn y90() -> PointKernel {
+        PointKernel::in_water(&Nuclide::Y90).expect("shipped")
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(8))]
         #[test]
         fn energy_is_conserved_for_any_voxel(x in 0.8_f64..6.0, y in 0.8_f64..6.0, z in 0.8_f64..9.0) {
-            let k = VoxelKernel::new(&PointKernel::y90(), [x, y, z], Density::from_g_per_ml(1.05)).unwrap();
+            let k = VoxelKernel::new(&y90(), [x, y, z], Density::from_g_per_ml(1.05)).unwrap();
             prop_assert!((k.sum() - 1.0).abs() < 1e-9);
         }
     }
 
     #[test]
     fn the_axes_are_alike_in_cubic_voxels() {
-        let k =
-            VoxelKernel::new(&PointKernel::y90(), [3.0; 3], Density::from_g_per_ml(1.0)).unwrap();
+        let k = VoxelKernel::new(&y90(), [3.0; 3], Density::from_g_per_ml(1.0)).unwrap();
         for (a, b) in [([1, 0, 0], [0, 0, 1]), ([2, 0, 0], [0, 0, 2]), ([1, 1, 0], [0, 1, 1])] {
             assert!((k.at(a) / k.at(b) - 1.0).abs() < 2e-3, "{a:?} {b:?} {} {}", k.at(a), k.at(b));
         }
@@ -154,7 +158,7 @@ mod tests {
     #[test]
     fn voxels_that_are_nothing_have_no_kernel() {
         let water = Density::from_g_per_ml(1.0);
-        assert_eq!(VoxelKernel::new(&PointKernel::y90(), [0.0, 1.0, 1.0], water), None);
-        assert_eq!(VoxelKernel::new(&PointKernel::y90(), [0.01; 3], water), None);
+        assert_eq!(VoxelKernel::new(&y90(), [0.0, 1.0, 1.0], water), None);
+        assert_eq!(VoxelKernel::new(&y90(), [0.01; 3], water), None);
     }
 }

@@ -7,7 +7,7 @@
 //! | [`nuclide`] | half-lives, energies per decay, decay of an activity over time |
 //! | [`constants`] | physical constants with their sources |
 //! | [`material`] | what tissue is made of, and the density a CT number stands for |
-//! | [`spectrum`] | the beta spectrum of 90Y |
+//! | [`spectrum`] | beta spectra of 90Y, 166Ho and 177Lu |
 //! | [`stopping`] | stopping power and range of electrons |
 //! | [`scattering`] | angular scattering of electrons |
 //! | [`random`] | random numbers by key, for transport and noise |

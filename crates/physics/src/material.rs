@@ -100,10 +100,10 @@ const fn material(
 }
 
 /// Liquid water; I of ICRU 37.
-pub const WATER: Material = material("water", 1.0, 75.0, &[(1, 0.111_898), (8, 0.888_102)]);
+pub static WATER: Material = material("water", 1.0, 75.0, &[(1, 0.111_898), (8, 0.888_102)]);
 
 /// Soft tissue of four components (ICRU 33), density as voxel S values are published for.
-pub const SOFT_TISSUE: Material = material(
+pub static SOFT_TISSUE: Material = material(
     "soft tissue (ICRU, four components)",
     1.04,
     74.852,
@@ -111,7 +111,7 @@ pub const SOFT_TISSUE: Material = material(
 );
 
 /// Soft tissue of the MIRD phantoms (Cristy and Eckerman 1987).
-pub const MIRD_SOFT_TISSUE: Material = material(
+pub static MIRD_SOFT_TISSUE: Material = material(
     "soft tissue (MIRD phantoms)",
     1.04,
     72.3,
@@ -131,7 +131,7 @@ pub const MIRD_SOFT_TISSUE: Material = material(
 );
 
 /// Liver (ICRU 46).
-pub const LIVER: Material = material(
+pub static LIVER: Material = material(
     "liver (ICRU 46)",
     1.06,
     74.82,
@@ -149,7 +149,7 @@ pub const LIVER: Material = material(
 );
 
 /// Inflated lung (ICRU 46).
-pub const LUNG: Material = material(
+pub static LUNG: Material = material(
     "lung, inflated (ICRU 46)",
     0.26,
     75.17,
@@ -167,7 +167,7 @@ pub const LUNG: Material = material(
 );
 
 /// Cortical bone of an adult (ICRU 46); I of NIST's table.
-pub const CORTICAL_BONE: Material = material(
+pub static CORTICAL_BONE: Material = material(
     "cortical bone (ICRU 46)",
     1.92,
     112.0,
@@ -185,7 +185,7 @@ pub const CORTICAL_BONE: Material = material(
 );
 
 /// Cortical bone of ICRP 23, density 1.85 g/cm³ as voxel S values are published for.
-pub const CORTICAL_BONE_ICRP: Material = material(
+pub static CORTICAL_BONE_ICRP: Material = material(
     "cortical bone (ICRP 23)",
     1.85,
     106.414,

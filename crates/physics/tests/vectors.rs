@@ -2,17 +2,18 @@
 
 use hepatica_physics::material::{CORTICAL_BONE_ICRP, LIVER, SOFT_TISSUE, WATER};
 use hepatica_physics::nuclide::{decay_factor, energy_per_activity};
-use hepatica_physics::spectrum::y90_shape;
+use hepatica_physics::spectrum::{Branch, Y90};
 use hepatica_physics::stopping::Stopping;
 use hepatica_physics::{Energy, TimeSpan};
 use hepatica_vectors::Suite;
 
-/// Betas per MeV at an energy, for an endpoint: the shape over its integral.
+/// Betas of 90Y per MeV at an energy, for an endpoint: the shape over its integral.
 fn spectrum(t_mev: f64, endpoint_mev: f64) -> f64 {
+    let branch = Branch { endpoint_mev, per_decay: 1.0, unique: true };
     let steps = 4000;
     let width = endpoint_mev / f64::from(steps);
-    let sum: f64 = (0..steps).map(|n| y90_shape((f64::from(n) + 0.5) * width, endpoint_mev)).sum();
-    y90_shape(t_mev, endpoint_mev) / (sum * width)
+    let sum: f64 = (0..steps).map(|n| Y90.shape(&branch, (f64::from(n) + 0.5) * width)).sum();
+    Y90.shape(&branch, t_mev) / (sum * width)
 }
 
 #[test]

@@ -545,12 +545,15 @@ impl Planner<'_> {
         regions: Vec<Region>,
         progress: &dyn Fn(&str, f64),
     ) -> Result<(Image<f32>, Option<Statistics>), PlanError> {
+        let nuclide = self.setting.device.nuclide();
         match self.options.engine {
             EngineChoice::Local => Ok((LocalDeposition { k }.dose(map, medium)?.0, None)),
-            EngineChoice::Kernel => Ok((KernelConvolution::new(k).dose(map, medium)?.0, None)),
+            EngineChoice::Kernel => {
+                Ok((KernelConvolution::new(k, &nuclide)?.dose(map, medium)?.0, None))
+            }
             EngineChoice::MonteCarlo => {
                 let Histories { until, seed, stop } = &self.options.histories;
-                let mut engine = MonteCarlo::new(k, *until, *seed);
+                let mut engine = MonteCarlo::new(k, nuclide, *until, *seed);
                 let tumours = regions.iter().filter(|r| r.tumour);
                 engine.interest = tumours.map(|r| r.mask.clone()).reduce(|all, m| all.or(&m));
                 engine.regions = regions;
@@ -569,16 +572,21 @@ impl Planner<'_> {
     }
 
     /// What a reader must know of the engine's dose in the lungs.
-    fn validity(&self, k: EnergyPerActivity, medium: &Medium, tissue: &Tissue) -> Vec<String> {
-        let lungs = &tissue.lungs;
-        match self.options.engine {
+    fn validity(
+        &self,
+        k: EnergyPerActivity,
+        medium: &Medium,
+        tissue: &Tissue,
+    ) -> Result<Vec<String>, PlanError> {
+        let (lungs, nuclide) = (&tissue.lungs, self.setting.device.nuclide());
+        Ok(match self.options.engine {
             EngineChoice::Local => LocalDeposition { k }.validity(medium, lungs),
-            EngineChoice::Kernel => KernelConvolution::new(k).validity(medium, lungs),
+            EngineChoice::Kernel => KernelConvolution::new(k, &nuclide)?.validity(medium, lungs),
             EngineChoice::MonteCarlo if matches!(medium, Medium::Uniform(_)) => vec![
                 "betas were followed through uniform liver: dose in and beside the lungs is not reliable; give a CT, or --density tissue".to_owned(),
             ],
             EngineChoice::MonteCarlo => Vec::new(),
-        }
+        })
     }
 
     fn k_dose(&self) -> (f64, String) {
@@ -779,7 +787,7 @@ impl Planner<'_> {
         let map = perfusion.activity(counts, lungs.fraction)?;
         let regions = self.regions(&perfusion, tissue);
         let (per_gbq, statistics) = self.dose(k, &map, medium, regions, progress)?;
-        warnings.extend(self.validity(k, medium, tissue));
+        warnings.extend(self.validity(k, medium, tissue)?);
         let errors = statistics.as_ref().map_or(&[][..], |s| &s.regions);
         if let Some(s) = statistics.as_ref().filter(|s| s.stopped) {
             warnings.push(format!(

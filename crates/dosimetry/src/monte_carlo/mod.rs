@@ -27,6 +27,7 @@ use crate::transport::voxel_walk::{Stepping, Tissue, Walk};
 use crate::voxel_kernel::VoxelKernel;
 use hepatica_imaging::{Image, IndexBox, Mask};
 use hepatica_physics::random::Random;
+use hepatica_physics::spectrum::BetaSpectrum;
 use hepatica_physics::{Density, EnergyPerActivity, Nuclide};
 use rayon::prelude::*;
 use source::Source;
@@ -35,7 +36,7 @@ use std::ops::ControlFlow;
 use tally::{Batch, Tally, mass_shares};
 
 /// Steps of the engine; `docs/physics.md` shows what longer and shorter ones give.
-pub const STEPPING: Stepping = Stepping { transport: 0.12, loss: 0.15, stop_mev: 0.06 };
+pub const STEPPING: Stepping = Stepping { transport: 0.2, loss: 0.2, stop_mev: 0.06 };
 /// Room around the source, in g/cm² the range of the most energetic beta; in lung that is 5 cm.
 const MARGIN_MM: f64 = 50.0;
 /// Batches at least, for an error that means something.
@@ -91,6 +92,8 @@ pub struct Region {
 pub struct MonteCarlo {
     /// Energy of full decay per activity.
     pub k: EnergyPerActivity,
+    /// What decays.
+    pub nuclide: Nuclide,
     /// When it is enough.
     pub until: Until,
     /// Names the random numbers.
@@ -129,9 +132,10 @@ pub struct Statistics {
 impl MonteCarlo {
     /// An engine with the usual settings.
     #[must_use]
-    pub fn new(k: EnergyPerActivity, until: Until, seed: u64) -> Self {
+    pub fn new(k: EnergyPerActivity, nuclide: Nuclide, until: Until, seed: u64) -> Self {
         Self {
             k,
+            nuclide,
             until,
             seed,
             control: true,
@@ -170,13 +174,16 @@ impl MonteCarlo {
         let grid = activity.concentration.grid();
         medium.check(grid)?;
         let room = Room::new(activity, medium)?;
+        let unknown = EngineError::Nuclide(self.nuclide.name);
+        let spectrum = BetaSpectrum::of(&self.nuclide).ok_or_else(|| unknown.clone())?;
+        let point = PointKernel::in_liver(&self.nuclide).ok_or(unknown)?;
         let uniform = self.control.then(|| room.commonest()).flatten();
-        let followed = uniform.map(|u| room.unlike_within_reach(u));
-        let source = Source::y90(&room.activity, |n| followed.as_ref().is_none_or(|mask| mask[n]));
-        // MeV a history to Gy per GBq administered.
-        let emitted = Nuclide::Y90.electron_energy.mev();
+        let followed = uniform.map(|u| room.unlike_within_reach(u, &point));
+        let source =
+            Source::new(spectrum, &room.activity, |n| followed.as_ref().is_none_or(|mask| mask[n]));
+        // MeV a decay to Gy per GBq administered.
+        let emitted = spectrum.beta_mev() + spectrum.local_mev;
         let per_mev: Vec<f32> = room.gy_of_joule(self.k, 1.0 / emitted);
-        let point = PointKernel::y90_in_liver();
         let local = point.energy().mev() / emitted;
         let smooth = match uniform {
             Some(tissue) => room
@@ -185,13 +192,21 @@ impl MonteCarlo {
                 .zip(room.gy_of_joule(self.k, local))
                 .map(|(a, g)| a * g)
                 .collect(),
-            None => vec![0.0; per_mev.len()],
+            // What never leaves the place of the decay.
+            None => {
+                let mut local = vec![0.0; per_mev.len()];
+                let share = spectrum.local_mev as f32;
+                room.activity.voxels().for_each(|(n, a)| local[n] = a as f32 * share * per_mev[n]);
+                local
+            }
         };
         let interest: Vec<usize> = match &self.interest {
             Some(mask) => room.inside(mask).map(|(n, _)| n).collect(),
             None => room.activity.voxels().map(|(n, _)| n).collect(),
         };
-        let weight = source.total() as f32;
+        // Histories are betas, of which a decay may have fewer than one or more.
+        let betas: f64 = spectrum.branches.iter().map(|b| b.per_decay).sum();
+        let weight = (source.total() * betas) as f32;
         let regions = self.regions.iter().map(|r| {
             let shares = mass_shares(room.inside(&r.mask), |n| room.density(n));
             shares.into_iter().map(|(n, w)| (n, w * per_mev[n] * weight)).collect()
@@ -235,7 +250,7 @@ impl MonteCarlo {
             statistics.histories = self.per_batch() * u64::from(tally.batches);
             statistics.batches = tally.batches;
             statistics.median_error = median(&tally);
-            let by_histories = tally.left[0].result(tally.batches).0 / emitted;
+            let by_histories = tally.left[0].result(tally.batches).0 * betas / emitted;
             statistics.radiated_share += by_histories * statistics.followed_share;
             for ((named, mask), (_, error)) in
                 statistics.regions.iter_mut().zip(&self.regions).zip(tally.regions())
@@ -371,7 +386,7 @@ impl Room {
     fn walk<'a>(&self, tissue: &'a [Tissue], stepping: Stepping) -> Walk<'a> {
         Walk {
             size: self.size,
-            spacing_cm: self.spacing_mm.map(|d| d / 10.0),
+            spacing_cm: self.spacing_mm.map(|d| (d / 10.0) as f32),
             tissue,
             materials: tissues::materials(),
             stepping,
@@ -432,13 +447,13 @@ impl Room {
     }
 
     /// Voxels from which a beta can reach tissue of another kind.
-    fn unlike_within_reach(&self, uniform: Tissue) -> Vec<bool> {
+    fn unlike_within_reach(&self, uniform: Tissue, point: &PointKernel) -> Vec<bool> {
         let len = self.size.iter().product();
         if self.tissue.len() == 1 {
             return vec![self.tissue[0] != uniform; len];
         }
         let mut mask: Vec<bool> = self.tissue.iter().map(|t| *t != uniform).collect();
-        let reach = PointKernel::y90_in_liver().reach_mm() / f64::from(uniform.density);
+        let reach = point.reach_mm() / f64::from(uniform.density);
         let strides = [1, self.size[0], self.size[0] * self.size[1]];
         for axis in 0..3 {
             let r = (reach / self.spacing_mm[axis]).ceil() as usize + 1;

@@ -1,7 +1,7 @@
 //! Where histories start: voxels by activity, energies by the spectrum, both stratified.
 
 use crate::activity_map::ActivityMap;
-use hepatica_physics::spectrum;
+use hepatica_physics::spectrum::BetaSpectrum;
 
 /// Share of a golden section: multiples of it fill the unit interval evenly from any start.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
@@ -17,16 +17,20 @@ pub struct Source {
 }
 
 impl Source {
-    /// Betas of 90Y from the voxels of a map for which `wanted` is true.
+    /// Betas of a spectrum from the voxels of a map for which `wanted` is true.
     #[must_use]
-    pub fn y90(activity: &ActivityMap, wanted: impl Fn(usize) -> bool) -> Self {
+    pub fn new(
+        spectrum: &BetaSpectrum,
+        activity: &ActivityMap,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Self {
         let (mut voxels, mut cumulative, mut sum) = (Vec::new(), Vec::new(), 0.0);
         for (n, a) in activity.voxels().filter(|(n, a)| *a > 0.0 && wanted(*n)) {
             sum += a;
             voxels.push(n as u32);
             cumulative.push(sum);
         }
-        Self { voxels, cumulative, quantiles: quantiles(4096) }
+        Self { voxels, cumulative, quantiles: spectrum.quantiles(4096) }
     }
 
     /// Activity of all its voxels, GBq per GBq administered.
@@ -49,29 +53,11 @@ impl Source {
     }
 }
 
-/// Energies in MeV that part the spectrum of 90Y in equal numbers of betas.
-fn quantiles(parts: usize) -> Vec<f32> {
-    let bins = spectrum::y90_bins(8192);
-    let width = spectrum::Y90_ENDPOINT_MEV / bins.len() as f64;
-    let (mut below, mut bin) = (0.0, 0);
-    (0..=parts)
-        .map(|n| {
-            let wanted = n as f64 / parts as f64;
-            while bin + 1 < bins.len() && below + bins[bin].1 < wanted {
-                below += bins[bin].1;
-                bin += 1;
-            }
-            let inside = ((wanted - below) / bins[bin].1).clamp(0.0, 1.0);
-            ((bin as f64 + inside) * width) as f32
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use hepatica_imaging::{Grid, Image, Mask};
-    use hepatica_physics::Nuclide;
+    use hepatica_physics::{Nuclide, spectrum};
 
     fn two_voxels() -> ActivityMap {
         let grid = Grid::axial([4, 1, 1], [1.0; 3], [0.0; 3]).expect("valid");
@@ -83,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_voxel_starts_as_many_as_its_activity() {
-        let source = Source::y90(&two_voxels(), |_| true);
+        let source = Source::new(&spectrum::Y90, &two_voxels(), |_| true);
         let count = 4000;
         let starts: Vec<_> = (0..count).map(|n| source.start(n, count, [0.4, 0.9])).collect();
         assert_eq!(starts.iter().filter(|s| s.0 == 1).count(), 1000);

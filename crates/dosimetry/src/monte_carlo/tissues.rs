@@ -28,7 +28,7 @@ pub fn materials() -> &'static [Interactions] {
     static ALL: LazyLock<Vec<Interactions>> = LazyLock::new(|| {
         let bone = (1..=BONE_CLASSES)
             .map(|n| LIVER.mixed_with(&CORTICAL_BONE, f64::from(n) / f64::from(BONE_CLASSES)));
-        let all: Vec<_> = [LUNG, LIVER].into_iter().chain(bone).collect();
+        let all: Vec<_> = [LUNG.clone(), LIVER.clone()].into_iter().chain(bone).collect();
         all.iter().map(|m| Interactions::new(m, CUT_MEV)).collect()
     });
     &ALL

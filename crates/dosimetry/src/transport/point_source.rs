@@ -8,7 +8,7 @@ use super::interaction::{Interactions, sample_transfer};
 use hepatica_physics::material::Material;
 use hepatica_physics::random::Random;
 use hepatica_physics::scattering::moller_cosine;
-use hepatica_physics::spectrum;
+use hepatica_physics::spectrum::BetaSpectrum;
 use rayon::prelude::*;
 
 /// Width of the shells energy is counted in.
@@ -26,11 +26,11 @@ const STEP_LOSS: f64 = 0.05;
 /// Betas of one parcel of work; parcels are summed in order.
 const PARCEL: u64 = 10_000;
 
-/// Energy in MeV per beta in shells of [`SHELL_MM`] of unit density (0.01 g/cm²) around a point
-/// source of 90Y in a material. The same for any number of threads.
+/// Energy in MeV per decay in shells of [`SHELL_MM`] of unit density (0.01 g/cm²) around a point
+/// source in a material; `histories` betas. The same for any number of threads.
 #[must_use]
-pub fn y90(material: &Material, betas: u64, seed: u64) -> Vec<f64> {
-    let bins = spectrum::y90_bins(400);
+pub fn decays(spectrum: &BetaSpectrum, material: &Material, histories: u64, seed: u64) -> Vec<f64> {
+    let bins = spectrum.bins(400);
     let mut sum = 0.0;
     let cumulative: Vec<f64> = bins
         .iter()
@@ -39,12 +39,16 @@ pub fn y90(material: &Material, betas: u64, seed: u64) -> Vec<f64> {
             sum
         })
         .collect();
-    let width = spectrum::Y90_ENDPOINT_MEV / bins.len() as f64;
-    run(material, betas, seed, |random| {
-        let u = random.uniform();
+    let width = spectrum.endpoint_mev() / bins.len() as f64;
+    let mut shells = run(material, histories, seed, |random| {
+        let u = random.uniform() * sum;
         let n = cumulative.partition_point(|c| *c < u).min(bins.len() - 1);
         bins[n].0 + (random.uniform() - 0.5) * width
-    })
+    });
+    // Betas a decay, and what never leaves.
+    shells.iter_mut().for_each(|s| *s *= sum);
+    shells[0] += spectrum.local_mev;
+    shells
 }
 
 /// The same for electrons of one energy.
@@ -107,15 +111,13 @@ fn follow(tables: &Interactions, t_mev: f64, random: &mut Random, shells: &mut [
             // A piece before and a piece after the hinge; the energy falls anywhere on them.
             let hinge = random.uniform() * step;
             let place = random.uniform() * step;
-            let turned = deflect(
-                along,
-                step * first,
-                step * first * f64::from(row.second_over_first),
-                random,
-            );
+            let paths = (step * first) as f32;
+            let turned = deflect(along, paths, paths * row.second_over_first, random);
             let on = |s: f64| -> [f64; 3] {
                 std::array::from_fn(|a| {
-                    at[a] + s.min(hinge) * along[a] + (s - hinge).max(0.0) * turned[a]
+                    at[a]
+                        + s.min(hinge) * f64::from(along[a])
+                        + (s - hinge).max(0.0) * f64::from(turned[a])
                 })
             };
             score(shells, on(place), given);
@@ -124,9 +126,9 @@ fn follow(tables: &Interactions, t_mev: f64, random: &mut Random, shells: &mut [
             t -= given + radiated;
             if to_hard <= longest && t > 2.0 * CUT_MEV {
                 let w = sample_transfer(t, CUT_MEV, random);
-                let (kept, (s, c)) = turn(along, moller_cosine(t, w), random);
+                let (kept, (s, c)) = turn(along, moller_cosine(t, w) as f32, random);
                 // The one set free leaves in the plane, on the other side.
-                waiting.push((w, at, turn_at(along, moller_cosine(t, t - w), -s, -c)));
+                waiting.push((w, at, turn_at(along, moller_cosine(t, t - w) as f32, -s, -c)));
                 along = kept;
                 t -= w;
             }

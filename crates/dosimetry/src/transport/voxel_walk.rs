@@ -36,7 +36,7 @@ pub struct Walk<'a> {
     /// Voxels along each axis.
     pub size: [usize; 3],
     /// Their spacing in cm.
-    pub spacing_cm: [f64; 3],
+    pub spacing_cm: [f32; 3],
     /// Tissue of every voxel, x fastest; one entry alone stands for all voxels.
     pub tissue: &'a [Tissue],
     /// Interactions of every material.
@@ -60,8 +60,8 @@ pub trait Score {
 pub struct Electron {
     t: f32,
     voxel: [usize; 3],
-    at: [f64; 3],
-    along: [f64; 3],
+    at: [f32; 3],
+    along: [f32; 3],
 }
 
 /// What a step draws depends on its number alone, so that histories through two media stay alike as
@@ -81,7 +81,9 @@ impl Walk<'_> {
         score: &mut impl Score,
     ) {
         let mut random = Random::new(key);
-        let at = std::array::from_fn(|a| (voxel[a] as f64 + random.uniform()) * self.spacing_cm[a]);
+        let at = std::array::from_fn(|a| {
+            (voxel[a] as f64 + random.uniform()) as f32 * self.spacing_cm[a]
+        });
         waiting.clear();
         waiting.push(Electron { t: t_mev, voxel, at, along: isotropic(&mut random) });
         let mut own = key;
@@ -96,15 +98,15 @@ impl Walk<'_> {
     }
 
     /// Distance in cm to the next plane of voxels along each axis.
-    fn planes(&self, voxel: [usize; 3], at: [f64; 3], along: [f64; 3]) -> [f64; 3] {
+    fn planes(&self, voxel: [usize; 3], at: [f32; 3], along: [f32; 3]) -> [f32; 3] {
         std::array::from_fn(|a| {
             let next = voxel[a] + usize::from(along[a] > 0.0);
-            let distance = (next as f64 * self.spacing_cm[a] - at[a]) / along[a];
+            let distance = (next as f32 * self.spacing_cm[a] - at[a]) / along[a];
             // A direction within a plane never meets the next; rounding never goes back.
             if distance > 0.0 {
                 distance
             } else if along[a] == 0.0 {
-                f64::INFINITY
+                f32::INFINITY
             } else {
                 0.0
             }
@@ -140,7 +142,7 @@ impl Walk<'_> {
                 loop {
                     let material = &self.materials[tissue.material as usize];
                     let axis = nearest(planes);
-                    let to_plane = planes[axis] as f32 * tissue.density;
+                    let to_plane = planes[axis] * tissue.density;
                     // The energy at the middle decides: the loss is right to second order.
                     let row = material.at(t);
                     let length = (left / row.first).min(to_plane).min(hard_left / row.hard);
@@ -156,11 +158,7 @@ impl Walk<'_> {
                     score.deposit(place, given);
                     score.radiate(radiated);
                     t -= given + radiated;
-                    let cm = if length < to_plane {
-                        f64::from(length / tissue.density)
-                    } else {
-                        planes[axis]
-                    };
+                    let cm = if length < to_plane { length / tissue.density } else { planes[axis] };
                     for a in 0..3 {
                         at[a] += cm * along[a];
                         planes[a] -= cm;
@@ -188,8 +186,10 @@ impl Walk<'_> {
                         let cut = f64::from(material.cut);
                         if energy > 2.0 * cut {
                             let w = sample_transfer(energy, cut, &mut random);
-                            let (kept, (s, c)) = turn(along, moller_cosine(energy, w), &mut random);
-                            let freed = turn_at(along, moller_cosine(energy, energy - w), -s, -c);
+                            let (kept, (s, c)) =
+                                turn(along, moller_cosine(energy, w) as f32, &mut random);
+                            let freed =
+                                turn_at(along, moller_cosine(energy, energy - w) as f32, -s, -c);
                             waiting.push(Electron { t: w as f32, voxel, at, along: freed });
                             along = kept;
                             t -= w as f32;
@@ -199,8 +199,8 @@ impl Walk<'_> {
                 }
                 if piece == budget * hinge {
                     let row = self.materials[tissue.material as usize].at(t);
-                    let second = f64::from(budget * row.second_over_first);
-                    along = deflect(along, f64::from(budget), second, &mut random);
+                    let second = budget * row.second_over_first;
+                    along = deflect(along, budget, second, &mut random);
                     planes = self.planes(voxel, at, along);
                 }
             }
@@ -208,7 +208,7 @@ impl Walk<'_> {
     }
 }
 
-fn nearest([x, y, z]: [f64; 3]) -> usize {
+fn nearest([x, y, z]: [f32; 3]) -> usize {
     if x < y {
         if x < z { 0 } else { 2 }
     } else if y < z {
