@@ -344,6 +344,94 @@ fn engines_grids_and_devices_agree_where_they_should() {
 }
 
 #[test]
+fn betas_are_followed_and_say_how_sure_they_are() {
+    let case = phantom().join("case");
+    let few = ["--engine", "monte-carlo", "--histories", "12000"];
+    let home = tempfile::tempdir().expect("a folder");
+    let plans: Vec<Vec<u8>> = ["1", "3"]
+        .iter()
+        .map(|threads| {
+            let out = home.path().join(threads);
+            hepatica()
+                .args(["plan", "--quiet"])
+                .arg(&case)
+                .args(few)
+                .arg("--out")
+                .arg(&out)
+                .env("RAYON_NUM_THREADS", threads)
+                .assert()
+                .success();
+            fs::read(out.join("plan.json")).expect("a file")
+        })
+        .collect();
+    assert_eq!(plans[0], plans[1]);
+    let plan: Value = serde_json::from_slice(&plans[0]).expect("JSON");
+    assert_eq!(plan["method"]["engine"], "monte-carlo");
+    assert_eq!(plan["method"]["density"], "tissue");
+    let run = &plan["method"]["monte_carlo"][0];
+    assert_eq!(run["histories"], 12_000);
+    let share = |key: &str| run[key].as_f64().expect("a number");
+    // Some of the liver is too deep inside for a beta to leave it.
+    assert!((0.1..0.95).contains(&share("followed_share")), "{run}");
+    assert!((0.003..0.006).contains(&share("radiated_share")), "{run}");
+    let list = plan["sessions"][0]["compartments"].as_array().expect("a list");
+    let normal = list.iter().find(|c| c["role"] == "whole_normal_liver").expect("normal liver");
+    let error = normal["dose_gy"]["mean_monte_carlo_error"].as_f64().expect("an error");
+    assert!(error > 0.0 && error < 0.01, "{error}");
+    // Holmium's betas are its own.
+    let (_, holmium) = plan_json(&case, &[&few[..4], &["--device", "holmium"]].concat());
+    assert_eq!(holmium["method"]["engine"], "monte-carlo");
+    for (more, said) in [
+        (&["--histories", "0"][..], "0 histories are too few"),
+        (&["--precision", "0%"], "above 0%"),
+        (&["--precision", "2"], "as in 2%"),
+        (&["--density", "iron"], "uniform, ct, tissue"),
+    ] {
+        let run = hepatica()
+            .arg("plan")
+            .arg(&case)
+            .args(["--json", "--engine", "monte-carlo"])
+            .args(more)
+            .output()
+            .expect("runs");
+        let text = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(1), "{text}");
+        assert!(text.contains(said), "{more:?}: {text}");
+    }
+}
+
+/// Ctrl-C ends the histories, not the plan, for who asked for that.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_can_keep_what_is_there() {
+    let child = std::process::Command::new(assert_cmd::cargo::cargo_bin("hepatica"))
+        .arg("plan")
+        .arg(phantom().join("case"))
+        .args(["--json", "--engine", "monte-carlo", "--histories", "2000000000"])
+        .args(["--keep-on-interrupt"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("runs");
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    std::process::Command::new("kill")
+        .arg("-INT")
+        .arg(child.id().to_string())
+        .status()
+        .expect("kill");
+    let run = child.wait_with_output().expect("ends");
+    assert_eq!(run.status.code(), Some(0), "{}", String::from_utf8_lossy(&run.stderr));
+    let plan: Value = serde_json::from_slice(&run.stdout).expect("JSON");
+    assert_eq!(plan["method"]["monte_carlo"][0]["stopped"], true);
+    let warned = plan["warnings"].as_array().expect("a list").iter();
+    assert!(
+        warned.filter_map(Value::as_str).any(|w| w.contains("was stopped after")),
+        "{}",
+        plan["warnings"]
+    );
+}
+
+#[test]
 fn a_number_explains_itself() {
     let run = hepatica()
         .arg("plan")

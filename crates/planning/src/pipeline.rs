@@ -850,8 +850,7 @@ impl Planner<'_> {
         }
         let on_liver = self.over_the_liver(&per_gbq, &perfusion.territory, &tissue.liver);
         let (compartments, curves) = self.compartments(
-            &perfusion,
-            tissue,
+            &self.wanted(&perfusion, tissue),
             [&per_gbq, &on_liver],
             activity,
             territory.session,
@@ -974,15 +973,13 @@ impl Planner<'_> {
 
     fn compartments(
         &self,
-        perfusion: &Perfusion,
-        tissue: &Tissue,
+        wanted: &[Wanted<'_>],
         [per_gbq, on_liver]: [&Image<f32>; 2],
         activity: Activity,
         session: u32,
         sets: &ParameterSets,
         errors: &[(String, f64)],
     ) -> (Vec<Compartment>, Vec<DvhCurve>) {
-        let wanted = self.wanted(perfusion, tissue);
         let made: Vec<_> = wanted
             .par_iter()
             .filter_map(|w| {

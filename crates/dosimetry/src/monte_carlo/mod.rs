@@ -41,7 +41,7 @@ pub const STEPPING: Stepping = Stepping { transport: 0.2, loss: 0.2, stop_mev: 0
 const MARGIN_MM: f64 = 50.0;
 /// Batches at least, for an error that means something.
 const LEAST_BATCHES: u32 = 12;
-/// Histories of a batch when a precision decides their number.
+/// Histories of a batch at most.
 const BATCH: u64 = 100_000;
 /// Histories of one parcel of work.
 const PARCEL: u64 = 2_048;
@@ -272,7 +272,8 @@ impl MonteCarlo {
 
     fn per_batch(&self) -> u64 {
         match self.until {
-            Until::Histories(n) => n.div_ceil(20).max(1),
+            // Small enough to be watched, and enough of them for an error.
+            Until::Histories(n) => n.div_ceil(20).clamp(1, BATCH),
             Until::Precision { .. } => BATCH,
         }
     }
@@ -357,10 +358,10 @@ struct Room {
 impl Room {
     fn new(activity: &ActivityMap, medium: &Medium) -> Result<Self, EngineError> {
         let grid = activity.concentration.grid();
-        let bounds = activity.bounds_with_margin(MARGIN_MM).unwrap_or_else(|| {
+        let bounds = activity.bounds_with_margin(MARGIN_MM).unwrap_or(
             // No activity: one voxel, in which nothing happens.
-            IndexBox { start: [0; 3], end: [1; 3] }
-        });
+            IndexBox { start: [0; 3], end: [1; 3] },
+        );
         let cropped = activity.cropped(MARGIN_MM).unwrap_or_else(|| ActivityMap {
             concentration: activity.concentration.crop(bounds),
             support: Mask::empty(grid.crop(bounds)),
@@ -455,9 +456,8 @@ impl Room {
         let mut mask: Vec<bool> = self.tissue.iter().map(|t| *t != uniform).collect();
         let reach = point.reach_mm() / f64::from(uniform.density);
         let strides = [1, self.size[0], self.size[0] * self.size[1]];
-        for axis in 0..3 {
-            let r = (reach / self.spacing_mm[axis]).ceil() as usize + 1;
-            let (count, stride) = (self.size[axis], strides[axis]);
+        for ((stride, count), spacing) in strides.into_iter().zip(self.size).zip(self.spacing_mm) {
+            let r = (reach / spacing).ceil() as usize + 1;
             let line_starts: Vec<usize> = (0..len).filter(|n| n / stride % count == 0).collect();
             for start in line_starts {
                 let line: Vec<bool> = (0..count).map(|i| mask[start + i * stride]).collect();
