@@ -50,9 +50,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// The tables of a made-up trial in one text.
 fn tables(patients: usize, arms: usize) -> String {
     let tables = made::trial(patients, arms, 7);
-    let one = |(name, table): (&&str, &String)| {
-        format!("== {}\n{table}", name.trim_end_matches(".csv"))
-    };
+    let one =
+        |(name, table): (&&str, &String)| format!("== {}\n{table}", name.trim_end_matches(".csv"));
     tables.iter().map(one).collect()
 }
 

@@ -10,16 +10,16 @@ use hepatica_trial::targets::Targets;
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
-static SHIPPED: LazyLock<Population> = LazyLock::new(|| {
-    Population::parse(Population::shipped_text(), "shipped").expect("shipped")
-});
+static SHIPPED: LazyLock<Population> =
+    LazyLock::new(|| Population::parse(Population::shipped_text(), "shipped").expect("shipped"));
 
 fuzz_target!(|text: &str| {
     let _ = Population::parse(text, "population.toml");
     let _ = Targets::parse(text, "targets.toml");
     if let Ok(posterior) = Posterior::parse(text, "posterior.csv", &SHIPPED) {
         // What was read is written as it was understood.
-        let again = Posterior::parse(&posterior.to_text(), "again.csv", &SHIPPED).expect("as written");
+        let again =
+            Posterior::parse(&posterior.to_text(), "again.csv", &SHIPPED).expect("as written");
         assert_eq!(again.to_text(), posterior.to_text());
         let _ = posterior.draw(&SHIPPED, 1, 0);
     }

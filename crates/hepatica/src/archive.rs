@@ -2,11 +2,11 @@
 //! frame of reference of the images they are drawn on.
 
 use crate::commands::CommandError;
+use hepatica_imaging::Mask;
 use hepatica_imaging::dicom::write::rtstruct::{self, Roi, RoiKind, Shape};
 use hepatica_imaging::dicom::write::seg::{self, SegReference, Segment};
 use hepatica_imaging::dicom::write::sr::{self, Group, Measure, OURS, VOLUME};
 use hepatica_imaging::dicom::write::{Context, SegmentKind, pdf};
-use hepatica_imaging::Mask;
 use hepatica_planning::pipeline::{Drawn, DrawnOn};
 use hepatica_planning::{Plan, Planned};
 use rayon::prelude::*;
@@ -149,10 +149,7 @@ fn groups<'a>(plan: &'a Plan, drawn: &'a [Drawn]) -> Vec<Group<'a>> {
                     measure(MEAN_DOSE, c.dose_gy.mean, GY),
                     measure(DOSE_70, c.dose_gy.d70, GY),
                 ],
-                texts: vec![
-                    ("Session", session.id.to_string()),
-                    ("Compartment", c.role.clone()),
-                ],
+                texts: vec![("Session", session.id.to_string()), ("Compartment", c.role.clone())],
             });
         }
     }
@@ -160,10 +157,7 @@ fn groups<'a>(plan: &'a Plan, drawn: &'a [Drawn]) -> Vec<Group<'a>> {
         name: "decision",
         segment: None,
         measures: Vec::new(),
-        texts: vec![
-            ("Decision", plan.decision.sentence.clone()),
-            ("Notice", plan.notice.clone()),
-        ],
+        texts: vec![("Decision", plan.decision.sentence.clone()), ("Notice", plan.notice.clone())],
     });
     groups
 }

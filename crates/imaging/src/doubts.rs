@@ -53,7 +53,9 @@ fn attenuation(o: &Object, what: &str) -> Option<String> {
     if let Some(corrected) = o.text(tags::CORRECTED_IMAGE) {
         let corrected = corrected.split('\\').any(|c| c.trim() == "ATTN");
         return (!corrected).then(|| {
-            format!("{what} is not corrected for attenuation (Corrected Image has no ATTN): {REASON}")
+            format!(
+                "{what} is not corrected for attenuation (Corrected Image has no ATTN): {REASON}"
+            )
         });
     }
     let said = o.text(tags::ATTENUATION_CORRECTION_METHOD).is_some()

@@ -75,16 +75,15 @@ pub fn read_emission(files: &[PathBuf]) -> Result<Emission, ReadError> {
         return Err(ReadError::format(Path::new("."), "no files", expected, "give the files"));
     };
     if nifti::is_nifti(first) {
-        let (image, blank) = nifti::read_finite(first, 0.0)?;
-        let said = "the NIfTI emission image is taken as proportional to activity".to_owned();
+        // A value that is none is for the plan to refuse: counts outside are zero, not unknown.
         return Ok(Emission {
-            image,
+            image: nifti::read(first)?,
             unit: EmissionUnit::Counts,
             frame_of_reference: None,
             patient: Patient::default(),
             study_uid: None,
             reference: None,
-            notes: std::iter::once(said).chain(blank).collect(),
+            notes: vec!["the NIfTI emission image is taken as proportional to activity".to_owned()],
         });
     }
     let o = Object::open_header(first)?;

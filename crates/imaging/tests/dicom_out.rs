@@ -271,7 +271,12 @@ fn segments_contours_measures_and_report_of_one_plan_are_lawful_and_lie_in_place
             measures: vec![measure(1.0 / 3.0)],
             texts: vec![("Notice", "Research use only.".to_owned())],
         },
-        Group { name: "nothing", segment: Some((3, SegmentKind::Organ)), measures: vec![measure(0.0)], texts: vec![] },
+        Group {
+            name: "nothing",
+            segment: Some((3, SegmentKind::Organ)),
+            measures: vec![measure(0.0)],
+            texts: vec![],
+        },
         Group { name: "lungs", segment: None, measures: vec![], texts: vec![] },
     ];
     // Images of this study, and of another.

@@ -113,7 +113,15 @@ fn of_drawn(inventory: &Inventory, emission: &Emission) -> Vec<String> {
     let livers = named(&["liver", "wholeliver", "liverwhole"]);
     let [liver] = livers.as_slice() else { return Vec::new() };
     let lungs = named(&[
-        "lung", "lungs", "bothlungs", "lungl", "lungr", "lungleft", "lungright", "leftlung", "rightlung",
+        "lung",
+        "lungs",
+        "bothlungs",
+        "lungl",
+        "lungr",
+        "lungleft",
+        "lungright",
+        "leftlung",
+        "rightlung",
     ]);
     let others: Vec<&Structure> = drawn.iter().collect();
     of_regions(&emission.image, liver, &lungs, &others)
@@ -144,10 +152,8 @@ pub fn of_regions(
 ) -> Vec<String> {
     let grid = image.grid();
     let liver = liver.on(grid);
-    let lungs = lungs
-        .iter()
-        .fold(Mask::empty(grid.clone()), |sum, s| sum.or(&s.on(grid)))
-        .minus(&liver);
+    let lungs =
+        lungs.iter().fold(Mask::empty(grid.clone()), |sum, s| sum.or(&s.on(grid))).minus(&liver);
     let per_ml = |mask: &Mask| ratio(perfusion::sum(image, mask), mask.volume().ml());
     let (in_liver, rest) = (per_ml(&liver), away_from(&lungs, &liver, DOME_MM));
     if in_liver <= 0.0 || rest.is_empty() {
@@ -240,15 +246,18 @@ mod tests {
     /// A liver below lungs, a stomach beside both; counts per voxel of each.
     fn said(dome: f32, lung: f32, stomach: f32) -> Vec<String> {
         let grid = Grid::axial([40, 10, 40], [5.0; 3], [0.0; 3]).expect("a grid");
-        let part = |x: std::ops::Range<usize>, z: std::ops::Range<usize>| {
-            Mask::from_fn(grid.clone(), |[i, _, k]| {
-                if x.contains(&i) && z.contains(&k) { 1.0 } else { 0.0 }
-            })
-        };
+        let part =
+            |x: std::ops::Range<usize>, z: std::ops::Range<usize>| {
+                Mask::from_fn(grid.clone(), |[i, _, k]| {
+                    if x.contains(&i) && z.contains(&k) { 1.0 } else { 0.0 }
+                })
+            };
         let shape = |name: &str, mask: &Mask| Structure::of_voxels(name, 1, mask.clone());
         let (liver, lungs, belly) = (part(0..20, 0..20), part(0..20, 20..40), part(28..36, 0..10));
         let mut image = Image::filled(grid.clone(), 0.0);
-        for (mask, counts) in [(&lungs, lung), (&part(0..20, 20..24), dome), (&liver, 100.0), (&belly, stomach)] {
+        for (mask, counts) in
+            [(&lungs, lung), (&part(0..20, 20..24), dome), (&liver, 100.0), (&belly, stomach)]
+        {
             mask.voxels().for_each(|(n, _)| image.data_mut()[n] = counts);
         }
         let [lungs, belly] = [shape("Lungs", &lungs), shape("Magen", &belly)];
@@ -259,7 +268,10 @@ mod tests {
     fn blur_at_the_dome_and_uptake_in_the_stomach_are_told_with_their_numbers() {
         assert_eq!(said(2.0, 2.0, 1.0), Vec::<String>::new());
         let [blur] = <[String; 1]>::try_from(said(20.0, 2.0, 1.0)).expect("one");
-        assert!(blur.contains("holds 20 % of the liver's concentration, the rest of the lungs 2.0 %"), "{blur}");
+        assert!(
+            blur.contains("holds 20 % of the liver's concentration, the rest of the lungs 2.0 %"),
+            "{blur}"
+        );
         let [free] = <[String; 1]>::try_from(said(2.0, 2.0, 10.0)).expect("one");
         assert!(free.contains("`Magen` (stomach)") && free.contains("5.0 times"), "{free}");
         // As much in the lungs as in the stomach is no sign.

@@ -109,7 +109,9 @@ fn show(inventory: &Inventory, values: &[Result<Summary, String>]) {
                 v.sum,
                 v.sha256
             ),
-            Some(Err(why)) => anstream::println!("  {}values{}   none: {why}", term::DIM, term::RESET),
+            Some(Err(why)) => {
+                anstream::println!("  {}values{}   none: {why}", term::DIM, term::RESET)
+            }
             None => {}
         }
         for problem in &series.problems {
