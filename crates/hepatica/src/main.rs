@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod archive;
 mod commands;
 mod output;
 mod progress;

@@ -16,6 +16,8 @@
 //! | [`dicom`] | DICOM in and out |
 //! | [`nifti`] | NIfTI in and out |
 //! | [`inventory`] | what a file or folder holds |
+//! | `doubts` | what makes an image of activity doubtful |
+//! | [`volume`] | the values of any series |
 //! | [`error`] | what goes wrong with files, in one sentence each |
 //!
 //! Coordinates are the patient's, in millimetres, x to the Left, y to Posterior, z to Superior
@@ -23,6 +25,7 @@
 
 pub mod contour;
 pub mod dicom;
+mod doubts;
 pub mod emission;
 pub mod error;
 pub mod geometry;
@@ -37,6 +40,7 @@ pub mod resample;
 pub mod segment;
 pub mod solid;
 pub mod structure;
+pub mod volume;
 
 pub use dicom::SpacingPolicy;
 pub use emission::{Emission, EmissionUnit, Planar, PlanarView, read_emission};

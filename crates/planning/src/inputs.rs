@@ -7,6 +7,7 @@ use crate::plan::Input;
 use crate::propose::{self, Proposal};
 use hepatica_imaging::dicom::ct;
 use hepatica_imaging::dicom::nm;
+use hepatica_imaging::dicom::write::SeriesReference;
 use hepatica_imaging::inventory::{self, Inventory, Role, Series};
 use hepatica_imaging::{
     Emission, FrameOfReference, Image, Planar, ReadError, SpacingPolicy, Structure, StructureSet,
@@ -190,6 +191,8 @@ pub struct Ct {
     pub frame_of_reference: FrameOfReference,
     /// Study it belongs to.
     pub study_uid: Option<String>,
+    /// Its slices, for what is drawn on them to refer to; `None` of NIfTI.
+    pub reference: Option<SeriesReference>,
 }
 
 /// Structures by role.
@@ -988,14 +991,21 @@ struct ReadCt {
 }
 
 /// CT of DICOM slices, or of one NIfTI file in HU.
+/// What a CT is outside its field of view.
+const AIR_HU: f32 = -1000.0;
+
 fn read_ct(files: &[PathBuf], policy: SpacingPolicy) -> Result<ReadCt, ReadError> {
     if let [file] = files {
-        let name = file.to_string_lossy();
-        if name.ends_with(".nii") || name.ends_with(".nii.gz") {
-            let image = nifti::read(file)?;
+        if nifti::is_nifti(file) {
+            let (image, blank) = nifti::read_finite(file, AIR_HU)?;
             let clamp = |v: &f32| v.round().clamp(f32::from(i16::MIN), f32::from(i16::MAX)) as i16;
-            let ct = Ct { image: image.map(clamp), frame_of_reference: None, study_uid: None };
-            return Ok(ReadCt { ct, patient_id: None, notes: Vec::new() });
+            let ct = Ct {
+                image: image.map(clamp),
+                frame_of_reference: None,
+                study_uid: None,
+                reference: None,
+            };
+            return Ok(ReadCt { ct, patient_id: None, notes: blank.into_iter().collect() });
         }
     }
     let series = ct::read(files, policy)?;
@@ -1004,6 +1014,7 @@ fn read_ct(files: &[PathBuf], policy: SpacingPolicy) -> Result<ReadCt, ReadError
             image: series.image,
             frame_of_reference: series.frame_of_reference,
             study_uid: Some(series.study_uid),
+            reference: Some(series.reference),
         },
         patient_id: series.patient.id,
         notes: series.notes,

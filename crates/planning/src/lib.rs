@@ -11,6 +11,7 @@
 //! | [`pipeline`] | every step from a case to a plan, in order |
 //! | [`tissue`] | the structures on the grid of the dose |
 //! | [`perfusion`] | the counts of a territory, and its activity map |
+//! | [`look`] | what is doubtful about the images |
 //! | [`lung`] | lung shunt and lung mass |
 //! | [`activity`] | models of activity, forward and inverse |
 //! | `models` | what each model answers for a territory, and what bound it |
@@ -32,6 +33,7 @@ pub mod device;
 pub mod explain;
 pub mod fused;
 pub mod inputs;
+pub mod look;
 pub mod lung;
 mod models;
 pub mod names;

@@ -5,7 +5,8 @@ use crate::case::{Case, ExtrahepaticStatus, SessionEntry};
 use crate::course::{CourseInput, CourseInputError};
 use crate::explain::{self, Facts};
 use crate::fused;
-use crate::inputs::{self, InputError, Inputs, Knowingly};
+use crate::inputs::{self, InputError, Inputs, Knowingly, Roles};
+use crate::look;
 use crate::lung::{self, LungView, ShuntError};
 use crate::models::ModelCase;
 use crate::order::{self, OrderError};
@@ -25,7 +26,8 @@ use hepatica_dosimetry::monte_carlo::{MonteCarlo, Progress, Region, Statistics, 
 use hepatica_dosimetry::{
     ActivityMap, DoseEngine, EngineError, KernelConvolution, LocalDeposition, Medium,
 };
-use hepatica_imaging::{Grid, Image, Mask, resample};
+use hepatica_imaging::dicom::write::{SegmentKind, SeriesReference};
+use hepatica_imaging::{Grid, Image, Mask, Structure, resample};
 use hepatica_physics::{
     Activity, Density, Dose, EnergyPerActivity, Length, Mass, Volume, material,
 };
@@ -224,6 +226,47 @@ pub struct Planned {
     /// Structures that nobody drew as a map of labels (1, 2, ... in the order of [`Plan::proposed`]), and
     /// which label is what in a line of text.
     pub proposed: Option<(Image<f32>, String)>,
+    /// The images that structures are written on: the CT, else the emission image; `None` where they
+    /// are no DICOM.
+    pub drawn_on: Option<DrawnOn>,
+    /// The structures of the plan.
+    pub drawn: Vec<Drawn>,
+}
+
+/// Images that structures are written on.
+#[derive(Debug)]
+pub struct DrawnOn {
+    /// Where their voxels are.
+    pub grid: Grid,
+    /// Their instances.
+    pub series: SeriesReference,
+}
+
+impl DrawnOn {
+    fn of<T>(image: &Image<T>, series: Option<&SeriesReference>) -> Option<Self> {
+        series.map(|series| Self { grid: image.grid().clone(), series: series.clone() })
+    }
+}
+
+/// A structure of a plan and what it is.
+#[derive(Debug)]
+pub struct Drawn {
+    /// What it is.
+    pub kind: SegmentKind,
+    /// Where it is.
+    pub structure: Structure,
+}
+
+fn drawn(roles: Roles) -> Vec<Drawn> {
+    let of = |kind| move |structure| Drawn { kind, structure };
+    let territories = roles.territories.into_iter().filter_map(|(_, structure)| structure);
+    std::iter::once(Drawn { kind: SegmentKind::Liver, structure: roles.liver })
+        .chain(roles.tumours.into_iter().map(of(SegmentKind::Tumour)))
+        .chain(roles.cold.into_iter().map(of(SegmentKind::Necrosis)))
+        .chain(territories.map(of(SegmentKind::Territory)))
+        .chain(roles.lungs.into_iter().map(of(SegmentKind::Lung)))
+        .chain(roles.organs.into_iter().map(of(SegmentKind::Organ)))
+        .collect()
 }
 
 /// Why there is no plan: one sentence.
@@ -357,6 +400,13 @@ impl Planner<'_> {
         progress("finding the lung shunt", 0.55);
         let k = EnergyPerActivity::from_j_per_gbq(self.k_dose().0);
         let lungs = self.lungs(&mut warnings)?;
+        let roles = &self.inputs.structures;
+        warnings.extend(look::of_regions(
+            &self.inputs.emission.image,
+            &roles.liver,
+            &roles.lungs.iter().collect::<Vec<_>>(),
+            &roles.organs.iter().collect::<Vec<_>>(),
+        ));
         let medium = self.medium(&grid, &tissue, &mut warnings)?;
 
         progress("computing dose", 0.6);
@@ -440,8 +490,12 @@ impl Planner<'_> {
         };
         let proposed = propose::label_map(&self.inputs.structures);
         progress("done", 1.0);
-        let ct = self.inputs.ct.as_ref();
-        let emission = &self.inputs.emission;
+        let Inputs { ct, emission, structures, .. } = self.inputs;
+        let drawn_on = ct.as_ref().map_or_else(
+            || DrawnOn::of(&emission.image, emission.reference.as_ref()),
+            |ct| DrawnOn::of(&ct.image, ct.reference.as_ref()),
+        );
+        let ct = ct.as_ref();
         Ok(Planned {
             plan,
             views,
@@ -456,6 +510,8 @@ impl Planner<'_> {
             study_uid: emission.study_uid.clone().or_else(|| ct.and_then(|c| c.study_uid.clone())),
             first_treatment,
             proposed,
+            drawn_on,
+            drawn: drawn(structures),
         })
     }
 

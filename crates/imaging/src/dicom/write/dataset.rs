@@ -71,6 +71,17 @@ impl Dataset {
         self.put(tag, PrimitiveValue::U16(values.into()));
     }
 
+    /// 32-bit numbers.
+    pub(super) fn longs(&mut self, tag: Tag, values: &[u32]) {
+        self.put(tag, PrimitiveValue::U32(values.into()));
+    }
+
+    /// Bytes, made an even number by a zero.
+    pub(super) fn bytes(&mut self, tag: Tag, mut values: Vec<u8>) {
+        values.resize(values.len().next_multiple_of(2), 0);
+        self.0.put(DataElement::new(tag, VR::OB, PrimitiveValue::U8(values.into())));
+    }
+
     /// A double.
     pub(super) fn double(&mut self, tag: Tag, value: f64) {
         self.put(tag, PrimitiveValue::F64([value].as_slice().into()));
@@ -110,6 +121,14 @@ impl Dataset {
         self.pixel_description(columns, rows, 16, signed);
         let value = PrimitiveValue::U16(data.into());
         self.0.put(DataElement::new(tags::PIXEL_DATA, VR::OW, value));
+    }
+
+    /// Pixels of one bit, all frames one after the other, the first pixel in the lowest bit; and what
+    /// describes them.
+    pub(super) fn bits(&mut self, columns: usize, rows: usize, data: Vec<u8>) {
+        use dicom_dictionary_std::tags;
+        self.pixel_description(columns, rows, 1, false);
+        self.bytes(tags::PIXEL_DATA, data);
     }
 
     /// What describes pixels of 32 bits without sign; they themselves follow with
