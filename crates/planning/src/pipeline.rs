@@ -215,6 +215,8 @@ pub struct Planned {
     pub study_uid: Option<String>,
     /// Moment of the first treatment.
     pub first_treatment: ZonedDateTime,
+    /// Images and structures as they were read; the list of files is the plan's.
+    pub inputs: Inputs,
 }
 
 /// Why there is no plan: one sentence.
@@ -443,6 +445,7 @@ impl Planner<'_> {
                 .or_else(|| ct.and_then(|c| c.frame_of_reference.clone())),
             study_uid: emission.study_uid.clone().or_else(|| ct.and_then(|c| c.study_uid.clone())),
             first_treatment,
+            inputs: self.inputs,
         })
     }
 
