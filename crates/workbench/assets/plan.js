@@ -346,7 +346,8 @@ async function images() {
     nv.createOnLocationChange();
   });
 
-  // Pictures follow at their own pace: the curves and numbers must not wait for them.
+  // Pictures follow when the activity rests: where a machine draws them slowly, curves and numbers
+  // must not wait for them.
   let later = 0;
   listeners.push(() => {
     clearTimeout(later);
@@ -354,7 +355,7 @@ async function images() {
       mix();
       nv.updateGLVolume();
       nv.createOnLocationChange();
-    }, 120);
+    }, 300);
   });
   document.querySelector(".stage .loading").remove();
   document.documentElement.dataset.images = "ready";
