@@ -155,6 +155,29 @@ fn asked_to_end_it_ends_and_a_second_one_on_the_same_folder_is_refused() {
 }
 
 #[test]
+fn a_site_is_exported_while_it_runs_and_served_elsewhere() {
+    let home = tempfile::tempdir().expect("a folder");
+    let here = home.path().join("here");
+    let first = Workbench::start(&here);
+    let run = |verb: &str, data: &str, more: &[&str]| {
+        let mut command = program();
+        command.current_dir(home.path()).args([verb, "site.zip", "--data", data]).args(more);
+        command.output().expect("it runs")
+    };
+    let done = run("export", "here", &["--by", "tester"]);
+    assert!(done.status.success(), "{done:?}");
+    let said = String::from_utf8(done.stdout).expect("UTF-8");
+    assert!(said.contains("4 courses") && said.contains("site.zip"), "{said}");
+    assert!(run("import", "there", &[]).status.success());
+    let second = Workbench::start(&home.path().join("there"));
+    let heads = |w: &Workbench| w.json("/api/courses");
+    assert_eq!(heads(&second), heads(&first));
+    let again = run("import", "here", &[]);
+    let said = String::from_utf8(again.stderr).expect("UTF-8");
+    assert!(!again.status.success() && said.contains("is not empty"), "{said}");
+}
+
+#[test]
 fn a_port_in_use_and_a_folder_that_is_a_file_are_one_sentence() {
     let home = tempfile::tempdir().expect("a folder");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

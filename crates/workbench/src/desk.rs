@@ -4,7 +4,7 @@
 
 use crate::opened::{Opened, today};
 use crate::problem::Problem;
-use crate::store::{Appended, Audit, Batch, Line, Recording, Store, line_of};
+use crate::store::{Appended, Audit, Batch, Line, Recording, Store, line_of, lines_of};
 use axum::http::StatusCode;
 use hepatica_regimen::desk::{Desk, Said};
 use hepatica_regimen::event::{EventId, Pinned, Simulation};
@@ -411,15 +411,6 @@ async fn import_lines(
     draft: Draft<'_>,
     now: Timestamp,
 ) -> Result<Recorded, Problem> {
-    #[derive(Deserialize)]
-    struct Chain {
-        before: String,
-        hash: String,
-    }
-    let mut lines = Vec::new();
-    for (line, (id, _)) in log.text().lines().zip(log.entries()) {
-        let Chain { before, hash } = serde_json::from_str(line)?;
-        lines.push(Line { id: id.0.clone(), line: line.to_owned(), before, hash });
-    }
+    let lines = lines_of(log)?;
     commit(store, draft, 0, lines, log, now).await
 }

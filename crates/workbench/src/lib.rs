@@ -12,6 +12,7 @@
 //! | [`api`] | the interface: JSON, OpenAPI, events |
 //! | [`pages`] | what a person sees |
 //! | [`guard`] | who may ask: hosts, origins, headers, limits |
+//! | [`site`] | a whole site as one file: export, backup, import |
 //! | [`problem`] | errors as one sentence, for programs and for people |
 //!
 //! Nothing is loaded from anywhere else: scripts, styles and pictures are in the program.
@@ -26,6 +27,7 @@ pub mod pages;
 pub mod plans;
 pub mod problem;
 mod server;
+pub mod site;
 pub mod store;
 
 pub use server::{App, Config, Server, WorkbenchError, default_data_folder, serve};

@@ -2,6 +2,7 @@
 
 use crate::jobs::{self, Board};
 use crate::problem::Problem;
+use crate::site::SiteError;
 use crate::store::{Postgres, Sqlite, Store, StoreError};
 use crate::{api, desk, examples, guard, pages};
 use axum::extract::DefaultBodyLimit;
@@ -78,6 +79,9 @@ pub enum WorkbenchError {
     /// The user's folders.
     #[error("this user has no data folder; say one with --data FOLDER")]
     NoFolder,
+    /// A site that moves.
+    #[error(transparent)]
+    Site(#[from] SiteError),
     /// The machine.
     #[error("the server broke off ({0})")]
     Io(#[from] std::io::Error),

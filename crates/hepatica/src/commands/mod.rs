@@ -3,6 +3,10 @@
 mod completions;
 mod course;
 mod demo;
+#[cfg(feature = "workbench")]
+mod export;
+#[cfg(feature = "workbench")]
+mod import;
 mod inspect;
 mod phantom;
 mod plan;
@@ -60,6 +64,12 @@ enum Command {
     /// Serve the workbench: the whole course in a browser
     #[cfg(feature = "workbench")]
     Serve(serve::Args),
+    /// Export a whole site as one file: a backup, or a move to another machine
+    #[cfg(feature = "workbench")]
+    Export(export::Args),
+    /// Import a site that was exported, where there is nothing yet
+    #[cfg(feature = "workbench")]
+    Import(import::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }
@@ -86,6 +96,10 @@ pub fn run(cli: Cli) -> Result<bool, CommandError> {
         Command::Protocol(args) => protocol::run(&args),
         #[cfg(feature = "workbench")]
         Command::Serve(args) => serve::run(&args),
+        #[cfg(feature = "workbench")]
+        Command::Export(args) => export::run(&args),
+        #[cfg(feature = "workbench")]
+        Command::Import(args) => import::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

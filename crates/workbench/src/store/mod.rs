@@ -7,6 +7,7 @@ mod sql;
 pub use sql::{Postgres, Sqlite};
 
 use async_trait::async_trait;
+use hepatica_regimen::event::EventId;
 use hepatica_regimen::log::LogError;
 use hepatica_regimen::{Event, Log};
 use jiff::Timestamp;
@@ -120,8 +121,42 @@ pub struct Recording {
     pub events: i64,
 }
 
+/// An act of recording with all that is kept of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeptRecording {
+    /// Key chosen by the sender.
+    pub key: String,
+    /// The patient.
+    pub patient: String,
+    /// SHA-256 of what was asked.
+    pub request: String,
+    /// Place of its first event.
+    pub first: i64,
+    /// How many events.
+    pub events: i64,
+    /// When, RFC 3339.
+    pub recorded: String,
+}
+
+/// All that a store holds, as of one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Each patient with the text of the course file.
+    pub courses: Vec<(String, String)>,
+    /// Acts of recording, by patient and place.
+    pub recordings: Vec<KeptRecording>,
+    /// The audit trail, the oldest first.
+    pub audit: Vec<Audit>,
+    /// Jobs, the oldest first.
+    pub jobs: Vec<Job>,
+}
+
+/// A course to be taken over: each line with the key of the act that recorded it.
+pub type KeyedLines = Vec<(Line, String)>;
+
 /// An entry of the audit trail.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Audit {
     /// When, RFC 3339.
     pub at: String,
@@ -172,7 +207,7 @@ impl JobState {
 }
 
 /// Long work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Job {
     /// Identifier, a UUID.
     pub id: String,
@@ -225,8 +260,33 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn job(&self, id: &str) -> Result<Option<Job>, StoreError>;
     /// Jobs, the newest first; of all patients if none is named.
     async fn jobs(&self, patient: Option<&str>) -> Result<Vec<Job>, StoreError>;
+    /// All that it holds, as of one moment, whatever is recorded meanwhile.
+    async fn contents(&self) -> Result<Contents, StoreError>;
+    /// Fills an empty store, all of it or nothing; `false`: it was not empty.
+    async fn fill(
+        &self,
+        courses: &[(String, KeyedLines)],
+        rest: &Contents,
+    ) -> Result<bool, StoreError>;
     /// Waits until everything is closed.
     async fn close(&self);
+}
+
+/// The lines of a course whose chain was checked.
+///
+/// # Errors
+/// When a line is not of a chain.
+pub fn lines_of(log: &Log) -> Result<Vec<Line>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Chain {
+        before: String,
+        hash: String,
+    }
+    let line = |(line, (id, _)): (&str, (&EventId, &Event))| {
+        let Chain { before, hash } = serde_json::from_str(line)?;
+        Ok(Line { id: id.0.clone(), line: line.to_owned(), before, hash })
+    };
+    log.text().lines().zip(log.entries()).map(line).collect()
 }
 
 /// Adds an event to a course and gives its line.

@@ -1,6 +1,9 @@
 //! Both databases speak the same statements; what differs is how they are opened and begun.
 
-use super::{Appended, Audit, Batch, Head, Job, JobState, Recording, Store, StoreError};
+use super::{
+    Appended, Audit, Batch, Contents, Head, Job, JobState, KeptRecording, KeyedLines, Recording,
+    Store, StoreError,
+};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -29,6 +32,15 @@ const ADD_AUDIT: &str =
     "INSERT INTO audit (at, who, what, patient, detail) VALUES ($1, $2, $3, $4, $5)";
 const AUDITED: &str = "SELECT at, who, what, patient, detail FROM audit \
     WHERE $1 = '' OR patient = $1 ORDER BY n DESC LIMIT $2";
+const SOME_EVENT: &str = "SELECT 1 FROM event LIMIT 1";
+const SOME_AUDIT: &str = "SELECT 1 FROM audit LIMIT 1";
+const SOME_JOB: &str = "SELECT 1 FROM job LIMIT 1";
+const ALL_LINES: &str = "SELECT patient, line FROM event ORDER BY patient, place";
+const ALL_RECORDINGS: &str = "SELECT key, patient, request, first, events, recorded FROM recording \
+    ORDER BY patient, first";
+const ALL_AUDIT: &str = "SELECT at, who, what, patient, detail FROM audit ORDER BY n";
+const ALL_JOBS: &str = "SELECT id, kind, patient, asked, state, said, who, created, finished FROM job \
+    ORDER BY created, id";
 const ADD_JOB: &str = "INSERT INTO job (id, kind, patient, asked, state, said, who, created, finished) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const MOVE_JOB: &str = "UPDATE job SET state = $2, said = $3, finished = $4 WHERE id = $1";
@@ -118,6 +130,7 @@ impl Sqlite {
     }
 
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
+    const BEGIN_SNAPSHOT: &'static str = "BEGIN";
 }
 
 /// The store of several centres: a PostgreSQL database.
@@ -154,6 +167,7 @@ impl Postgres {
     }
 
     const BEGIN: &'static str = "BEGIN";
+    const BEGIN_SNAPSHOT: &'static str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 }
 
 fn failed(place: &str, doing: &'static str, source: sqlx::Error) -> StoreError {
@@ -343,6 +357,114 @@ macro_rules! store {
                     .await
                     .map_err(|e| failed(&self.place, "read", e))?;
                 Ok(rows.into_iter().map(job).collect())
+            }
+
+            async fn contents(&self) -> Result<Contents, StoreError> {
+                let wrong = |e| failed(&self.place, "read", e);
+                let mut tx = self.pool.begin_with(Self::BEGIN_SNAPSHOT).await.map_err(wrong)?;
+                let lines: Vec<(String, String)> =
+                    sqlx::query_as(ALL_LINES).fetch_all(&mut *tx).await.map_err(wrong)?;
+                let mut courses: Vec<(String, String)> = Vec::new();
+                for (patient, line) in lines {
+                    if courses.last().is_none_or(|(last, _)| *last != patient) {
+                        courses.push((patient, String::new()));
+                    }
+                    if let Some((_, text)) = courses.last_mut() {
+                        text.push_str(&line);
+                        text.push('\n');
+                    }
+                }
+                let rows: Vec<(String, String, String, i64, i64, String)> =
+                    sqlx::query_as(ALL_RECORDINGS).fetch_all(&mut *tx).await.map_err(wrong)?;
+                let kept = |(key, patient, request, first, events, recorded)| KeptRecording {
+                    key,
+                    patient,
+                    request,
+                    first,
+                    events,
+                    recorded,
+                };
+                let recordings = rows.into_iter().map(kept).collect();
+                let rows: Vec<(String, String, String, String, String)> =
+                    sqlx::query_as(ALL_AUDIT).fetch_all(&mut *tx).await.map_err(wrong)?;
+                let entry =
+                    |(at, who, what, patient, detail)| Audit { at, who, what, patient, detail };
+                let audit = rows.into_iter().map(entry).collect();
+                let rows: Vec<JobRow> =
+                    sqlx::query_as(ALL_JOBS).fetch_all(&mut *tx).await.map_err(wrong)?;
+                let jobs = rows.into_iter().map(job).collect();
+                Ok(Contents { courses, recordings, audit, jobs })
+            }
+
+            async fn fill(
+                &self,
+                courses: &[(String, KeyedLines)],
+                rest: &Contents,
+            ) -> Result<bool, StoreError> {
+                let wrong = |e| failed(&self.place, "written", e);
+                let mut tx = self.pool.begin_with(Self::BEGIN).await.map_err(wrong)?;
+                for table in [SOME_EVENT, SOME_AUDIT, SOME_JOB] {
+                    let there: Option<i32> =
+                        sqlx::query_scalar(table).fetch_optional(&mut *tx).await.map_err(wrong)?;
+                    if there.is_some() {
+                        return Ok(false);
+                    }
+                }
+                for (patient, lines) in courses {
+                    for (place, (l, key)) in (0_i64..).zip(lines) {
+                        sqlx::query(ADD_EVENT)
+                            .bind(patient)
+                            .bind(place)
+                            .bind(&l.id)
+                            .bind(&l.line)
+                            .bind(&l.before)
+                            .bind(&l.hash)
+                            .bind(key)
+                            .execute(&mut *tx)
+                            .await
+                            .map_err(wrong)?;
+                    }
+                }
+                for r in &rest.recordings {
+                    sqlx::query(ADD_RECORDING)
+                        .bind(&r.key)
+                        .bind(&r.patient)
+                        .bind(&r.request)
+                        .bind(r.first)
+                        .bind(r.events)
+                        .bind(&r.recorded)
+                        .execute(&mut *tx)
+                        .await
+                        .map_err(wrong)?;
+                }
+                for a in &rest.audit {
+                    sqlx::query(ADD_AUDIT)
+                        .bind(&a.at)
+                        .bind(&a.who)
+                        .bind(&a.what)
+                        .bind(&a.patient)
+                        .bind(&a.detail)
+                        .execute(&mut *tx)
+                        .await
+                        .map_err(wrong)?;
+                }
+                for j in &rest.jobs {
+                    sqlx::query(ADD_JOB)
+                        .bind(&j.id)
+                        .bind(&j.kind)
+                        .bind(&j.patient)
+                        .bind(&j.asked)
+                        .bind(j.state.word())
+                        .bind(&j.said)
+                        .bind(&j.who)
+                        .bind(&j.created)
+                        .bind(&j.finished)
+                        .execute(&mut *tx)
+                        .await
+                        .map_err(wrong)?;
+                }
+                tx.commit().await.map_err(wrong)?;
+                Ok(true)
             }
 
             async fn close(&self) {
