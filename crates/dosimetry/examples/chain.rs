@@ -7,7 +7,7 @@ use hepatica_imaging::dicom::write::Context;
 use hepatica_imaging::dicom::write::rtdose::{self, DoseInfo, DoseType};
 use hepatica_imaging::dicom::{Patient, SpacingPolicy, ct};
 use hepatica_imaging::{Image, Mask, read_emission, resample, structure};
-use hepatica_physics::{Density, EnergyPerActivity};
+use hepatica_physics::{Density, EnergyPerActivity, Nuclide};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -73,7 +73,7 @@ fn chain(case: &Path, out: &Path) -> Result<Vec<(&'static str, f64)>, Failure> {
         liver.voxels().map(|(n, f)| f64::from(f) * f64::from(spect.image.data()[n])).sum();
     let scale = ((1.0 - SHUNT) / (counts * own.voxel_volume().ml())) as f32;
     let map = ActivityMap::new(spect.image.map(|c| c.max(0.0) * scale), liver)?;
-    let engine = KernelConvolution::new(EnergyPerActivity::from_j_per_gbq(49.67));
+    let engine = KernelConvolution::new(EnergyPerActivity::from_j_per_gbq(49.67), &Nuclide::Y90)?;
     let medium = Medium::Uniform(Density::from_g_per_ml(1.05));
     let dose = engine.dose(&map, &medium)?.0.map(|d| d * GBQ);
     lap("dose by kernel, SPECT grid");

@@ -17,11 +17,11 @@ pub const FOLDER: &str = "dicom";
 
 /// Writes `segments.dcm` and `structures.dcm`, where the images are DICOM, and `measures.dcm`.
 pub fn write(folder: &Path, planned: &Planned, context: &Context) -> Result<(), CommandError> {
-    let drawn = planned.drawn_on.as_ref().map(|on| structures(folder, planned, on, context));
-    let drawn = drawn.transpose()?.flatten();
-    let segments = planned.drawn_on.as_ref().zip(drawn.as_ref());
-    let segments = segments.map(|(on, reference)| (reference, &on.series));
-    let groups = groups(&planned.plan, &planned.drawn);
+    let drawn = planned.drawn();
+    let on = planned.drawn_on();
+    let written = on.map(|on| structures(folder, &drawn, on, context)).transpose()?.flatten();
+    let segments = on.zip(written.as_ref()).map(|(on, reference)| (reference, on.series));
+    let groups = groups(&planned.plan, &drawn);
     Ok(sr::write(&folder.join("measures.dcm"), &groups, segments, context)?)
 }
 
@@ -33,15 +33,15 @@ pub fn write_report(folder: &Path, report: &[u8], context: &Context) -> Result<(
 /// Segments and contours; none where every structure lies outside the images.
 fn structures(
     folder: &Path,
-    planned: &Planned,
-    on: &DrawnOn,
+    drawn: &[Drawn<'_>],
+    on: DrawnOn<'_>,
     context: &Context,
 ) -> Result<Option<SegReference>, CommandError> {
-    let masks: Vec<Mask> = planned.drawn.par_iter().map(|d| d.structure.on(&on.grid)).collect();
+    let masks: Vec<Mask> = drawn.par_iter().map(|d| d.structure.on(on.grid)).collect();
     if masks.iter().all(|m| m.fractions().iter().all(|f| *f < 0.5)) {
         return Ok(None);
     }
-    let named = || planned.drawn.iter().zip(&masks);
+    let named = || drawn.iter().zip(&masks);
     let segments: Vec<Segment<'_>> = named()
         .map(|(d, mask)| Segment { name: &d.structure.name, mask, kind: d.kind, algorithm: None })
         .collect();
@@ -59,8 +59,8 @@ fn structures(
         })
         .collect();
     let (written, contours) = rayon::join(
-        || seg::write(&folder.join("segments.dcm"), &segments, &on.series, context),
-        || rtstruct::write(&folder.join("structures.dcm"), &rois, &on.series, context),
+        || seg::write(&folder.join("segments.dcm"), &segments, on.series, context),
+        || rtstruct::write(&folder.join("structures.dcm"), &rois, on.series, context),
     );
     contours?;
     Ok(Some(written?))
@@ -88,7 +88,7 @@ const GY: [&str; 2] = ["Gy", "gray"];
 const GBQ: [&str; 2] = ["GBq", "gigabecquerel"];
 
 /// What a report of measures says of a plan: of every structure, of the lungs, of every session.
-fn groups<'a>(plan: &'a Plan, drawn: &'a [Drawn]) -> Vec<Group<'a>> {
+fn groups<'a>(plan: &'a Plan, drawn: &[Drawn<'a>]) -> Vec<Group<'a>> {
     let segment = |name: &str| {
         let n = drawn.iter().position(|d| d.structure.name == name)?;
         Some((n + 1, drawn[n].kind))

@@ -990,23 +990,23 @@ struct ReadCt {
     notes: Vec<String>,
 }
 
-/// CT of DICOM slices, or of one NIfTI file in HU.
 /// What a CT is outside its field of view.
 const AIR_HU: f32 = -1000.0;
 
+/// CT of DICOM slices, or of one NIfTI file in HU.
 fn read_ct(files: &[PathBuf], policy: SpacingPolicy) -> Result<ReadCt, ReadError> {
-    if let [file] = files {
-        if nifti::is_nifti(file) {
-            let (image, blank) = nifti::read_finite(file, AIR_HU)?;
-            let clamp = |v: &f32| v.round().clamp(f32::from(i16::MIN), f32::from(i16::MAX)) as i16;
-            let ct = Ct {
-                image: image.map(clamp),
-                frame_of_reference: None,
-                study_uid: None,
-                reference: None,
-            };
-            return Ok(ReadCt { ct, patient_id: None, notes: blank.into_iter().collect() });
-        }
+    if let [file] = files
+        && nifti::is_nifti(file)
+    {
+        let (image, blank) = nifti::read_finite(file, AIR_HU)?;
+        let clamp = |v: &f32| v.round().clamp(f32::from(i16::MIN), f32::from(i16::MAX)) as i16;
+        let ct = Ct {
+            image: image.map(clamp),
+            frame_of_reference: None,
+            study_uid: None,
+            reference: None,
+        };
+        return Ok(ReadCt { ct, patient_id: None, notes: blank.into_iter().collect() });
     }
     let series = ct::read(files, policy)?;
     Ok(ReadCt {

@@ -23,6 +23,7 @@
 //! | [`plan`] | the answer, as it is written to `plan.json` |
 //! | [`simulation`] | a plan as a course records it |
 //! | [`views`] | planes and curves for figures |
+//! | [`whatif`] | the gate at other activities |
 //!
 //! Knows nothing of pages and pictures; what a day of the regimen is, it asks the regimen.
 
@@ -47,6 +48,7 @@ pub mod simulation;
 pub mod tissue;
 pub mod uncertainty;
 pub mod views;
+pub mod whatif;
 
 pub use hepatica_dosimetry::monte_carlo::Until;
 pub use hepatica_regimen::strict;

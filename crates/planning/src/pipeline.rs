@@ -5,7 +5,7 @@ use crate::case::{Case, ExtrahepaticStatus, SessionEntry};
 use crate::course::{CourseInput, CourseInputError};
 use crate::explain::{self, Facts};
 use crate::fused;
-use crate::inputs::{self, InputError, Inputs, Knowingly, Roles};
+use crate::inputs::{self, InputError, Inputs, Knowingly};
 use crate::look;
 use crate::lung::{self, LungView, ShuntError};
 use crate::models::ModelCase;
@@ -226,47 +226,56 @@ pub struct Planned {
     /// Structures that nobody drew as a map of labels (1, 2, ... in the order of [`Plan::proposed`]), and
     /// which label is what in a line of text.
     pub proposed: Option<(Image<f32>, String)>,
+    /// Images and structures as they were read; the list of files is the plan's.
+    pub inputs: Inputs,
+}
+
+impl Planned {
     /// The images that structures are written on: the CT, else the emission image; `None` where they
     /// are no DICOM.
-    pub drawn_on: Option<DrawnOn>,
-    /// The structures of the plan.
-    pub drawn: Vec<Drawn>,
-}
+    #[must_use]
+    pub fn drawn_on(&self) -> Option<DrawnOn<'_>> {
+        let Inputs { ct, emission, .. } = &self.inputs;
+        let (grid, series) = match ct {
+            Some(ct) => (ct.image.grid(), ct.reference.as_ref()),
+            None => (emission.image.grid(), emission.reference.as_ref()),
+        };
+        series.map(|series| DrawnOn { grid, series })
+    }
 
-/// Images that structures are written on.
-#[derive(Debug)]
-pub struct DrawnOn {
-    /// Where their voxels are.
-    pub grid: Grid,
-    /// Their instances.
-    pub series: SeriesReference,
-}
-
-impl DrawnOn {
-    fn of<T>(image: &Image<T>, series: Option<&SeriesReference>) -> Option<Self> {
-        series.map(|series| Self { grid: image.grid().clone(), series: series.clone() })
+    /// The structures of the plan: the liver first, then tumours, cold tumours, territories, lungs and
+    /// organs.
+    #[must_use]
+    pub fn drawn(&self) -> Vec<Drawn<'_>> {
+        let roles = &self.inputs.structures;
+        let of = |kind| move |structure| Drawn { kind, structure };
+        let territories = roles.territories.iter().filter_map(|(_, structure)| structure.as_ref());
+        std::iter::once(Drawn { kind: SegmentKind::Liver, structure: &roles.liver })
+            .chain(roles.tumours.iter().map(of(SegmentKind::Tumour)))
+            .chain(roles.cold.iter().map(of(SegmentKind::Necrosis)))
+            .chain(territories.map(of(SegmentKind::Territory)))
+            .chain(roles.lungs.iter().map(of(SegmentKind::Lung)))
+            .chain(roles.organs.iter().map(of(SegmentKind::Organ)))
+            .collect()
     }
 }
 
+/// Images that structures are written on.
+#[derive(Clone, Copy, Debug)]
+pub struct DrawnOn<'a> {
+    /// Where their voxels are.
+    pub grid: &'a Grid,
+    /// Their instances.
+    pub series: &'a SeriesReference,
+}
+
 /// A structure of a plan and what it is.
-#[derive(Debug)]
-pub struct Drawn {
+#[derive(Clone, Copy, Debug)]
+pub struct Drawn<'a> {
     /// What it is.
     pub kind: SegmentKind,
     /// Where it is.
-    pub structure: Structure,
-}
-
-fn drawn(roles: Roles) -> Vec<Drawn> {
-    let of = |kind| move |structure| Drawn { kind, structure };
-    let territories = roles.territories.into_iter().filter_map(|(_, structure)| structure);
-    std::iter::once(Drawn { kind: SegmentKind::Liver, structure: roles.liver })
-        .chain(roles.tumours.into_iter().map(of(SegmentKind::Tumour)))
-        .chain(roles.cold.into_iter().map(of(SegmentKind::Necrosis)))
-        .chain(territories.map(of(SegmentKind::Territory)))
-        .chain(roles.lungs.into_iter().map(of(SegmentKind::Lung)))
-        .chain(roles.organs.into_iter().map(of(SegmentKind::Organ)))
-        .collect()
+    pub structure: &'a Structure,
 }
 
 /// Why there is no plan: one sentence.
@@ -490,11 +499,7 @@ impl Planner<'_> {
         };
         let proposed = propose::label_map(&self.inputs.structures);
         progress("done", 1.0);
-        let Inputs { ct, emission, structures, .. } = self.inputs;
-        let drawn_on = ct.as_ref().map_or_else(
-            || DrawnOn::of(&emission.image, emission.reference.as_ref()),
-            |ct| DrawnOn::of(&ct.image, ct.reference.as_ref()),
-        );
+        let Inputs { ct, emission, .. } = &self.inputs;
         let ct = ct.as_ref();
         Ok(Planned {
             plan,
@@ -510,8 +515,7 @@ impl Planner<'_> {
             study_uid: emission.study_uid.clone().or_else(|| ct.and_then(|c| c.study_uid.clone())),
             first_treatment,
             proposed,
-            drawn_on,
-            drawn: drawn(structures),
+            inputs: self.inputs,
         })
     }
 

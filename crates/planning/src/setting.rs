@@ -72,7 +72,7 @@ pub struct Setting {
 }
 
 /// The gate of radioembolization: the protocol's own where it has one, else the shipped one.
-fn gate_of(protocol: &Protocol) -> Result<GateRule, TomlError> {
+pub(crate) fn gate_of(protocol: &Protocol) -> Result<GateRule, TomlError> {
     const SHIPPED: &str = "radioembolization";
     match protocol.gate.iter().find(|g| g.include.iter().any(|i| i == SHIPPED)) {
         Some(own) => Ok(own.clone()),

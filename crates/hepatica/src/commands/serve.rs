@@ -1,0 +1,82 @@
+//! `hepatica serve`
+
+use super::{CommandError, course};
+use crate::term;
+use clap::ValueHint;
+use hepatica_workbench::{Config, default_data_folder, serve};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  hepatica serve                          http://127.0.0.1:8090, the data in the user's data folder
+  hepatica serve --data /srv/hepatica --listen 127.0.0.1:9000
+  hepatica serve --database postgres://hepatica@localhost/hepatica
+
+Cases that can be planned are folders of DICOM under DATA/cases.")]
+pub struct Args {
+    /// Where to listen; on this machine only
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8090")]
+    listen: SocketAddr,
+    /// Folder of the store, cases and plans; the user's data folder if left out
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    data: Option<PathBuf>,
+    /// PostgreSQL database in place of the embedded store
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// Who works with it; the user of the machine if left out
+    #[arg(long, value_name = "WHO")]
+    by: Option<String>,
+    /// Leave the example patients out of a new store
+    #[arg(long)]
+    no_examples: bool,
+    /// Open it in the browser
+    #[arg(long)]
+    open: bool,
+    /// Say nothing but errors
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+pub fn run(args: &Args) -> Result<bool, CommandError> {
+    let data = args.data.clone().map_or_else(default_data_folder, Ok)?;
+    let config = Config {
+        listen: args.listen,
+        data: data.clone(),
+        database: args.database.clone(),
+        who: course::recorder(args.by.clone())?,
+        examples: !args.no_examples,
+        phantom: hepatica_phantom::Options::default(),
+    };
+    serve(config, |address| {
+        let url = format!("http://{address}");
+        if !args.quiet {
+            let (head, dim, reset) = (term::HEAD, term::DIM, term::RESET);
+            anstream::println!("{head}workbench{reset} {url}");
+            anstream::println!("{dim}data{reset}      {}", data.display());
+            anstream::println!("{dim}Research use only. Ctrl-C ends it.{reset}");
+        }
+        if args.open {
+            open(&url);
+        }
+    })?;
+    Ok(true)
+}
+
+/// Asks the desktop for a browser.
+fn open(url: &str) {
+    let program = if cfg!(target_os = "macos") {
+        "open"
+    } else if cfg!(windows) {
+        "explorer"
+    } else {
+        "xdg-open"
+    };
+    let mut command = Command::new(program);
+    command.arg(url).stdout(Stdio::null()).stderr(Stdio::null());
+    if let Err(e) = command.spawn() {
+        anstream::eprintln!("warning: no browser could be opened ({e}); open {url}");
+    }
+}
