@@ -3,7 +3,7 @@
 //!     cargo run -p hepatica-workbench --example serve -- DATA [ADDRESS:PORT] [small]
 
 use hepatica_phantom::Options;
-use hepatica_workbench::{Config, serve};
+use hepatica_workbench::{Access, Config, serve};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
@@ -12,6 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let small = args.next().is_some();
     let phantom = if small { Options::small() } else { Options::default() };
     let who = "developer".to_owned();
-    let config = Config { listen, data, database: None, who, examples: true, phantom };
+    let access = Access::default();
+    let config = Config { listen, data, database: None, who, examples: true, phantom, access };
     Ok(serve(config, |address| println!("workbench http://{address}"))?)
 }

@@ -3,13 +3,14 @@
 use crate::desk::{self, Beginning, Entry, Recorded};
 use crate::jobs::{self, Progress};
 use crate::opened::{Opened, Seen};
+use crate::people::{self, Act, Signature, Who};
 use crate::plans::{self, Asked, Curve};
 use crate::problem::Problem;
 use crate::server::{App, Change};
 use crate::store::{Audit, Job, JobState};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Path, Query, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -25,6 +26,7 @@ use hepatica_report::timeline;
 use jiff::civil::Date;
 use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use tokio_stream::wrappers::{BroadcastStream, WatchStream};
@@ -183,7 +185,8 @@ pub fn row(seen: &Seen<'_>, events: usize, head: &str) -> CourseRow {
 /// When the store cannot be read. A course that cannot be reckoned is a row that says so.
 pub async fn rows(app: &App, on: Option<Date>) -> Result<Vec<CourseRow>, Problem> {
     let mut rows = Vec::new();
-    for head in app.store.heads().await? {
+    let readable = readable(app, Act::Read).await?;
+    for head in app.store.heads().await?.into_iter().filter(|h| readable.has(&h.patient)) {
         let opened = Opened::read(&*app.store, &head.patient, on).await;
         let seen =
             opened.as_ref().map(|o| o.seen(0).map(|s| row(&s, o.log.events().len(), o.log.hash())));
@@ -232,16 +235,89 @@ fn created(recorded: Recorded) -> Response {
     responses((status = 201, body = Recorded), (status = 200, description = "recorded before, under the same key", body = Recorded),
         (status = 409, description = "there is one of this patient", body = Problem), (status = 422, body = Problem)))]
 async fn begin(State(app): AppState, Body(b): Body<Beginning>) -> Result<Response, Problem> {
-    let recorded = desk::begin(&*app.store, &app.who, &b).await?;
+    Ok(created(begin_course(&app, &b).await?))
+}
+
+/// Begins a course, at the centre of who begins it.
+///
+/// # Errors
+/// As of the desk, and when who begins it may not record there.
+pub async fn begin_course(app: &App, b: &Beginning) -> Result<Recorded, Problem> {
+    let centre = asking(app).centre_to_begin(b.centre.as_deref())?;
+    let recorded = desk::begin(&*app.store, &app.who(), b).await?;
+    placed(app, b.patient.trim(), centre.as_deref(), &recorded).await?;
     app.tell(b.patient.trim(), &recorded.head);
-    Ok(created(recorded))
+    Ok(recorded)
+}
+
+fn asking(app: &App) -> Who {
+    people::current().unwrap_or_else(|| Who::local(&app.user))
+}
+
+/// Places a patient whose course began now, or began just before the program was killed.
+async fn placed(
+    app: &App,
+    patient: &str,
+    centre: Option<&str>,
+    recorded: &Recorded,
+) -> Result<(), Problem> {
+    if let Some(centre) = centre
+        && (!recorded.again || app.store.centre(patient).await?.is_none())
+    {
+        people::place(&*app.store, patient, centre, &app.who()).await?;
+    }
+    Ok(())
+}
+
+/// Courses that who asks may read.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn readable(app: &App, act: Act) -> Result<Readable, Problem> {
+    let who = asking(app);
+    if who.local {
+        return Ok(Readable { who, act, centres: HashMap::new() });
+    }
+    let placed = app.store.placements().await?;
+    let centres = placed.into_iter().map(|p| (p.patient, p.centre)).collect();
+    Ok(Readable { who, act, centres })
+}
+
+/// What somebody may do to whom.
+#[derive(Debug)]
+pub struct Readable {
+    who: Who,
+    act: Act,
+    centres: HashMap<String, String>,
+}
+
+impl Readable {
+    /// Whether a patient is among them.
+    #[must_use]
+    pub fn has(&self, patient: &str) -> bool {
+        self.who.may(self.act, self.centres.get(patient).map_or("", String::as_str))
+    }
+}
+
+/// The centre of courses that are taken over.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct AtCentre {
+    /// May be left out by who works at one only.
+    centre: Option<String>,
 }
 
 /// Take a course file over, as `hepatica course` writes it: the body is its text.
-#[utoipa::path(post, path = "/api/courses/import", tag = "courses", request_body = String,
+#[utoipa::path(post, path = "/api/courses/import", params(AtCentre), tag = "courses", request_body = String,
     responses((status = 201, body = Recorded), (status = 409, body = Problem), (status = 422, body = Problem)))]
-async fn import(State(app): AppState, body: String) -> Result<Response, Problem> {
-    let (patient, recorded) = desk::import(&*app.store, &app.who, body).await?;
+async fn import(
+    State(app): AppState,
+    Query(q): Query<AtCentre>,
+    body: String,
+) -> Result<Response, Problem> {
+    let centre = asking(&app).centre_to_begin(q.centre.as_deref())?;
+    let (patient, recorded) = desk::import(&*app.store, &app.who(), body).await?;
+    placed(&app, &patient, centre.as_deref(), &recorded).await?;
     app.tell(&patient, &recorded.head);
     Ok(created(recorded))
 }
@@ -333,7 +409,7 @@ async fn record(
     Path(patient): Path<String>,
     Body(entry): Body<Entry>,
 ) -> Result<Response, Problem> {
-    let recorded = desk::record(&*app.store, &app.who, &patient, &entry).await?;
+    let recorded = desk::record(&*app.store, &app.who(), &patient, &entry).await?;
     app.tell(&patient, &recorded.head);
     Ok(created(recorded))
 }
@@ -374,7 +450,7 @@ async fn course_file(
     Path(patient): Path<String>,
 ) -> Result<Response, Problem> {
     let opened = Opened::read(&*app.store, &patient, None).await?;
-    app.store.audit(&desk::audit(&app.who, "export", &patient, "course file")).await?;
+    app.store.audit(&desk::audit(&app.who(), "export", &patient, "course file")).await?;
     let bytes = opened.log.text().as_bytes().to_vec();
     Ok(download(&format!("{patient}.course"), "application/jsonl", bytes))
 }
@@ -388,7 +464,7 @@ async fn calendar(
     Query(q): Query<On>,
 ) -> Result<Response, Problem> {
     let opened = Opened::read(&*app.store, &patient, q.on).await?;
-    app.store.audit(&desk::audit(&app.who, "export", &patient, "calendar")).await?;
+    app.store.audit(&desk::audit(&app.who(), "export", &patient, "calendar")).await?;
     let seen = opened.seen(TIMELINE_CYCLES)?;
     let stamp = hepatica_exchange::Stamp::of(opened.log.entries(), None);
     let text = hepatica_exchange::ical::course(
@@ -427,7 +503,7 @@ async fn plans_of(
 pub async fn ask_plan(app: &App, patient: &str, asked: &Asked) -> Result<Job, Problem> {
     Opened::read(&*app.store, patient, None).await?;
     plans::check(app, asked)?;
-    app.store.audit(&desk::audit(&app.who, "plan", patient, &asked.case)).await?;
+    app.store.audit(&desk::audit(&app.who(), "plan", patient, &asked.case)).await?;
     jobs::ask(app, "plan", patient, serde_json::to_string(asked)?).await
 }
 
@@ -548,6 +624,94 @@ async fn ask_what_if(
     Ok(Json(answer.map_err(|e| Problem::refused(e.to_string()))?))
 }
 
+/// Signatures under a plan, the oldest first.
+#[utoipa::path(get, path = "/api/plans/{id}/signatures", params(("id" = String, Path)), tag = "plans",
+    responses((status = 200, body = Vec<Signature>), (status = 404, body = Problem)))]
+async fn signatures(
+    State(app): AppState,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<Signature>>, Problem> {
+    plan_of(&app, &id).await?;
+    Ok(Json(app.store.signatures(Some(&id)).await?))
+}
+
+/// A signature to be given.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignEntry {
+    /// The password once more; the local user has none.
+    #[serde(default)]
+    pub password: String,
+    /// What was checked, in words.
+    pub why: String,
+}
+
+/// Signs a plan off.
+///
+/// # Errors
+/// When there is no such plan, no reason, or the password is wrong.
+pub async fn sign_plan(app: &App, id: &str, asked: &SignEntry) -> Result<Signature, Problem> {
+    let job = find_job(app, id).await?;
+    people::sign(app, id, &job.patient, &asked.password, &asked.why).await
+}
+
+/// Sign a plan off, with the password once more and the reason.
+#[utoipa::path(post, path = "/api/plans/{id}/signatures", params(("id" = String, Path)), tag = "plans",
+    request_body = SignEntry,
+    responses((status = 201, body = Signature), (status = 401, body = Problem), (status = 422, body = Problem)))]
+async fn sign(
+    State(app): AppState,
+    Path(id): Path<String>,
+    Body(asked): Body<SignEntry>,
+) -> Result<Response, Problem> {
+    let signature = sign_plan(&app, &id, &asked).await?;
+    Ok((StatusCode::CREATED, Json(signature)).into_response())
+}
+
+/// Who signs in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SignInEntry {
+    /// Name of the account.
+    name: String,
+    /// Its password.
+    password: String,
+}
+
+/// A session.
+#[derive(Debug, Serialize, ToSchema)]
+struct SignedIn {
+    /// To be sent as `Authorization: Bearer TOKEN`.
+    token: String,
+    /// Roles, with spaces between.
+    roles: String,
+    /// Seconds until it ends for sure.
+    seconds: u64,
+    /// Seconds without a request after which it ends.
+    idle_seconds: u64,
+}
+
+/// Sign in: programs send the token with every request.
+#[utoipa::path(post, path = "/api/session", tag = "people", request_body = SignInEntry,
+    responses((status = 201, body = SignedIn), (status = 401, body = Problem), (status = 429, body = Problem)))]
+async fn sign_in(State(app): AppState, Body(e): Body<SignInEntry>) -> Result<Response, Problem> {
+    let (token, account) = people::sign_in(&app, &e.name, &e.password).await?;
+    let signed = SignedIn {
+        token,
+        roles: account.grants,
+        seconds: app.people.longest.as_secs(),
+        idle_seconds: app.people.idle.as_secs(),
+    };
+    Ok((StatusCode::CREATED, Json(signed)).into_response())
+}
+
+/// Sign out: the token is worth nothing then.
+#[utoipa::path(delete, path = "/api/session", tag = "people", responses((status = 204)))]
+async fn sign_out(State(app): AppState, headers: HeaderMap) -> Result<StatusCode, Problem> {
+    people::sign_out(&app, &headers).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// A plan that is recorded in its course.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -575,9 +739,19 @@ pub async fn plan_to_course(
         )));
     }
     let (plan, bytes) = plans::plan(app, &asked.plan)?;
+    if !asking(app).local {
+        let sum = people::sha256(&bytes);
+        let signed = app.store.signatures(Some(&asked.plan)).await?;
+        if !signed.iter().any(|s| s.sha256 == sum) {
+            return Err(Problem::refused(format!(
+                "plan {}: nobody has signed it off; a physician or physicist signs it on its page, then it is recorded",
+                asked.plan
+            )));
+        }
+    }
     let fact = simulation::fact(&plan, &bytes);
     let recorded =
-        desk::record_simulation(&*app.store, &app.who, patient, &asked.entry, fact).await?;
+        desk::record_simulation(&*app.store, &app.who(), patient, &asked.entry, fact).await?;
     app.tell(patient, &recorded.head);
     Ok(recorded)
 }
@@ -643,17 +817,38 @@ async fn audit(
     State(app): AppState,
     Query(q): Query<AuditQuery>,
 ) -> Result<Json<Vec<Audit>>, Problem> {
-    let most = q.most.unwrap_or(200).clamp(1, MOST_AUDIT);
-    Ok(Json(app.store.audited(q.patient.as_deref(), most).await?))
+    Ok(Json(audited(&app, q.patient.as_deref(), q.most.unwrap_or(200)).await?))
+}
+
+/// The audit trail of the patients whose trail who asks may read.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn audited(app: &App, patient: Option<&str>, most: i64) -> Result<Vec<Audit>, Problem> {
+    let readable = readable(app, Act::Audit).await?;
+    let most = most.clamp(1, MOST_AUDIT);
+    let mut all = app.store.audited(patient, MOST_AUDIT).await?;
+    // What is of no single patient is for who reads the trail of every centre.
+    all.retain(|a| readable.has(&a.patient));
+    all.truncate(usize::try_from(most).unwrap_or_default());
+    Ok(all)
 }
 
 /// Follow changes: server-sent events, each a patient and the hash of the last event now.
 #[utoipa::path(get, path = "/api/changes", tag = "courses", responses((status = 200, body = String, content_type = "text/event-stream")))]
 async fn changes(State(app): AppState) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let told = BroadcastStream::new(app.changes.subscribe()).filter_map(|c| {
-        // Who has fallen behind asks for the courses anyhow.
-        let event = c.ok().map(|c: Change| Ok(Event::default().json_data(&c).unwrap_or_default()));
-        std::future::ready(event)
+    let who = asking(&app);
+    let told = BroadcastStream::new(app.changes.subscribe()).filter_map(move |c| {
+        let (app, who) = (Arc::clone(&app), who.clone());
+        async move {
+            // Who has fallen behind asks for the courses anyhow.
+            let c: Change = c.ok()?;
+            if !who.local {
+                let centre = app.store.centre(&c.patient).await.ok()?;
+                who.may(Act::Read, &centre.unwrap_or_default()).then_some(())?;
+            }
+            Some(Ok(Event::default().json_data(&c).unwrap_or_default()))
+        }
     });
     Sse::new(told).keep_alive(KeepAlive::default())
 }
@@ -686,6 +881,10 @@ async fn changes(State(app): AppState) -> Sse<impl Stream<Item = Result<Event, I
         plan_file,
         ask_what_if,
         record_plan,
+        signatures,
+        sign,
+        sign_in,
+        sign_out,
         protocols,
         protocol,
         audit
@@ -762,6 +961,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/plans/{id}", get(plan))
         .route("/api/plans/{id}/dvh", get(dvh))
         .route("/api/plans/{id}/files/{name}", get(plan_file))
+        .route("/api/plans/{id}/signatures", get(signatures).post(sign))
+        .route("/api/session", post(sign_in).delete(sign_out))
         .route("/api/plans/{id}/what-if", post(ask_what_if))
         .route("/api/protocols", get(protocols))
         .route("/api/protocols/{id}", get(protocol))

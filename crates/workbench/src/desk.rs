@@ -316,6 +316,9 @@ pub struct Beginning {
     /// First day of cycle 1, ISO 8601.
     #[schema(value_type = String)]
     pub c1d1: Date,
+    /// Centre of the patient; may be left out by who works at one only.
+    #[serde(default)]
+    pub centre: Option<String>,
 }
 
 /// Begins a course.

@@ -34,6 +34,7 @@ impl<'s> Example<'s> {
             protocol: "captemy90".to_owned(),
             variant: Some("g3-2024".to_owned()),
             c1d1,
+            centre: None,
         };
         let head = begin(store, BY, &beginning).await?.head;
         Ok(Self { store, patient, c1d1, head, n: 0 })

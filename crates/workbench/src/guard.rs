@@ -1,37 +1,61 @@
-//! Who may ask. On loopback there is one user, and what has to be kept out are other pages in the
-//! same browser: they cannot name this host (DNS rebinding), cannot send forms here (CSRF), and
+//! What may ask at all, whoever it is. What has to be kept out are other pages in the same browser: they cannot name this host (DNS rebinding), cannot send forms here (CSRF), and
 //! nothing of theirs runs in ours (CSP).
 
 use crate::problem::Problem;
-use axum::extract::Request;
+use crate::server::Access;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// What pages may load: their own, and pictures they draw themselves.
 const CSP: &str = "default-src 'self'; img-src 'self' data: blob:; connect-src 'self' data:; \
     object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// Whether an address is only reached from this machine.
+/// Names it may be opened by, and how.
+#[derive(Debug, Clone)]
+pub struct Hosts {
+    /// Beside the names of this machine.
+    pub names: Vec<String>,
+    /// Whether it speaks TLS.
+    pub secure: bool,
+}
+
+/// Whether it may listen there: on this machine always, elsewhere with TLS, a name, and accounts.
 ///
 /// # Errors
-/// One sentence, for every other.
-pub fn check_listen(address: SocketAddr) -> Result<(), String> {
+/// One sentence.
+pub fn check_listen(address: SocketAddr, access: &Access, accounts: bool) -> Result<(), String> {
     if address.ip().is_loopback() {
         return Ok(());
     }
+    let missing = [
+        (access.tls.is_none(), "TLS (--tls-certificate and --tls-key)"),
+        (
+            address.ip().is_unspecified() && access.hosts.is_empty(),
+            "the name it is opened by (--host)",
+        ),
+        (!accounts, "sign-in (make an account with `hepatica account add`)"),
+    ];
+    let missing: Vec<_> = missing.iter().filter(|m| m.0).map(|m| m.1).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
     Err(format!(
-        "--listen {address}: other machines could reach it, but there is no TLS and no sign-in yet: listen on 127.0.0.1, and put a proxy with both before it"
+        "--listen {address}: other machines could reach it, and there is no {}; listen on 127.0.0.1, or add it",
+        missing.join(", no ")
     ))
 }
 
-fn is_here(host: &str) -> bool {
+fn is_here(host: &str, names: &[String]) -> bool {
     let name = match host.strip_prefix('[') {
         Some(v6) => v6.split(']').next().unwrap_or_default(),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
     };
     name.eq_ignore_ascii_case("localhost")
+        || names.iter().any(|n| n.eq_ignore_ascii_case(name))
         || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
@@ -40,11 +64,13 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
 }
 
 /// Why a request is turned away, if it is.
-fn turned_away(method: &Method, headers: &HeaderMap) -> Option<Problem> {
+fn turned_away(method: &Method, headers: &HeaderMap, names: &[String]) -> Option<Problem> {
     let forbidden = |code, detail: String| Some(Problem::new(StatusCode::FORBIDDEN, code, detail));
     let host = text(headers, header::HOST).unwrap_or_default();
-    if !is_here(host) {
-        return forbidden("host", format!("asked as `{host}`; open it as 127.0.0.1 or localhost"));
+    if !is_here(host, names) {
+        let known = names.iter().map(String::as_str).chain(["localhost"]);
+        let known = known.collect::<Vec<_>>().join(" or ");
+        return forbidden("host", format!("asked as `{host}`; open it as {known}"));
     }
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return None;
@@ -64,9 +90,9 @@ fn turned_away(method: &Method, headers: &HeaderMap) -> Option<Problem> {
 }
 
 /// Turns away what comes from elsewhere, and says to browsers what pages may do.
-pub async fn guard(request: Request, next: Next) -> Response {
+pub async fn guard(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -> Response {
     let asset = request.uri().path().starts_with("/assets/");
-    let mut response = match turned_away(request.method(), request.headers()) {
+    let mut response = match turned_away(request.method(), request.headers(), &hosts.names) {
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
     };
@@ -80,6 +106,9 @@ pub async fn guard(request: Request, next: Next) -> Response {
     set("cross-origin-opener-policy", "same-origin");
     set("cross-origin-resource-policy", "same-origin");
     set("permissions-policy", "camera=(), microphone=(), geolocation=()");
+    if hosts.secure {
+        set("strict-transport-security", "max-age=31536000");
+    }
     if !asset {
         // What is of a patient does not stay in a cache.
         set("cache-control", "no-store");
@@ -96,24 +125,39 @@ mod tests {
         for (name, value) in pairs {
             headers.insert(*name, value.parse().expect("a header"));
         }
-        turned_away(method, &headers).map(|p| p.code)
+        turned_away(method, &headers, &["hepatica.example".to_owned()]).map(|p| p.code)
     }
 
     #[test]
-    fn only_this_machine_is_listened_to() {
+    fn other_machines_need_tls_and_sign_in() {
+        let plain = Access::default();
+        let at = |a: &str| a.parse().expect("an address");
         for good in ["127.0.0.1:8090", "[::1]:0", "127.3.2.1:80"] {
-            assert!(check_listen(good.parse().expect("an address")).is_ok(), "{good}");
+            assert!(check_listen(at(good), &plain, false).is_ok(), "{good}");
         }
         for bad in ["0.0.0.0:8090", "[::]:8090", "192.168.1.4:80"] {
-            let said = check_listen(bad.parse().expect("an address")).expect_err(bad);
-            assert!(said.contains("no TLS and no sign-in") && !said.contains('\n'), "{said}");
+            let said = check_listen(at(bad), &plain, false).expect_err(bad);
+            assert!(said.contains("no TLS") && said.contains("no sign-in"), "{said}");
+            assert!(!said.contains('\n') && said.contains(bad), "{said}");
         }
+        let (certificate, key) = ("c.pem".into(), "k.pem".into());
+        let mut full = Access { tls: Some(crate::tls::Tls { certificate, key }), ..plain };
+        assert!(check_listen(at("192.168.1.4:443"), &full, true).is_ok());
+        let said = check_listen(at("0.0.0.0:443"), &full, true).expect_err("by what name?");
+        assert!(said.contains("--host"), "{said}");
+        full.hosts.push("hepatica.example".to_owned());
+        assert!(check_listen(at("0.0.0.0:443"), &full, true).is_ok());
+        assert!(
+            check_listen(at("0.0.0.0:443"), &full, false).is_err_and(|e| e.contains("sign-in"))
+        );
     }
 
     #[test]
     fn another_name_for_this_machine_is_turned_away() {
         let get = |host| with(&Method::GET, &[("host", host)]);
-        for host in ["127.0.0.1:8090", "localhost:8090", "LOCALHOST", "[::1]:8090"] {
+        for host in
+            ["127.0.0.1:8090", "localhost:8090", "LOCALHOST", "[::1]:8090", "hepatica.example"]
+        {
             assert_eq!(get(host), None, "{host}");
         }
         for host in ["evil.example:8090", "127.0.0.1.evil.example", "", "10.0.0.1"] {

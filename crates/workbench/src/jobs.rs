@@ -88,7 +88,7 @@ pub async fn ask(app: &App, kind: &str, patient: &str, asked: String) -> Result<
         asked,
         state: JobState::Queued,
         said: String::new(),
-        who: app.who.clone(),
+        who: app.who(),
         created: Timestamp::now().to_string(),
         finished: None,
     };

@@ -11,12 +11,16 @@
 //! | [`examples`] | the patients that are there on the first start |
 //! | [`api`] | the interface: JSON, OpenAPI, events |
 //! | [`pages`] | what a person sees |
+//! | [`people`] | accounts, roles by centre, sessions, signatures |
+//! | [`access`] | who may do what: a table of all paths |
+//! | [`tls`] | TLS |
 //! | [`guard`] | who may ask: hosts, origins, headers, limits |
 //! | [`site`] | a whole site as one file: export, backup, import |
 //! | [`problem`] | errors as one sentence, for programs and for people |
 //!
 //! Nothing is loaded from anywhere else: scripts, styles and pictures are in the program.
 
+pub mod access;
 pub mod api;
 pub mod desk;
 pub mod examples;
@@ -24,10 +28,12 @@ pub mod guard;
 pub mod jobs;
 pub mod opened;
 pub mod pages;
+pub mod people;
 pub mod plans;
 pub mod problem;
 mod server;
 pub mod site;
 pub mod store;
+pub mod tls;
 
-pub use server::{App, Config, Server, WorkbenchError, default_data_folder, serve};
+pub use server::{Access, App, Config, Server, WorkbenchError, default_data_folder, serve};

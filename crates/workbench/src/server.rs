@@ -1,10 +1,12 @@
 //! The server: state, routes, beginning and end.
 
 use crate::jobs::{self, Board};
+use crate::people::{self, People};
 use crate::problem::Problem;
 use crate::site::SiteError;
 use crate::store::{Postgres, Sqlite, Store, StoreError};
-use crate::{api, desk, examples, guard, pages};
+use crate::tls::{Tls, TlsListener};
+use crate::{access, api, desk, examples, guard, pages};
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::{Router, middleware};
@@ -18,6 +20,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
+use tokio_rustls::TlsAcceptor;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::timeout::TimeoutLayer;
@@ -34,7 +37,7 @@ const CHANGES: usize = 256;
 /// How the workbench is started.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where it listens; loopback only.
+    /// Where it listens; beyond this machine only with TLS and accounts.
     pub listen: SocketAddr,
     /// Folder of store, cases and plans.
     pub data: PathBuf,
@@ -46,6 +49,28 @@ pub struct Config {
     pub examples: bool,
     /// How the built-in case is imaged.
     pub phantom: PhantomOptions,
+    /// How people reach it.
+    pub access: Access,
+}
+
+/// How people reach a workbench.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// Names it is opened by, beside those of this machine.
+    pub hosts: Vec<String>,
+    /// Certificate and key: with them it speaks TLS.
+    pub tls: Option<Tls>,
+    /// How long a session lasts without being used.
+    pub idle: Duration,
+    /// How long a session lasts at all.
+    pub longest: Duration,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        let (idle, longest) = (Duration::from_secs(30 * 60), Duration::from_secs(12 * 60 * 60));
+        Self { hosts: Vec::new(), tls: None, idle, longest }
+    }
 }
 
 /// Why it cannot be started: one sentence.
@@ -119,8 +144,14 @@ pub struct App {
     pub store: Box<dyn Store>,
     /// Folder of cases and plans.
     pub data: PathBuf,
-    /// Who works with it.
-    pub who: String,
+    /// The user of the machine.
+    pub user: String,
+    /// Whether it is reached from this machine only.
+    pub local: bool,
+    /// Whether it speaks TLS.
+    pub secure: bool,
+    /// People who sign in.
+    pub people: People,
     /// Long work.
     pub board: Board,
     /// Told when a course changes.
@@ -130,12 +161,18 @@ pub struct App {
 }
 
 impl App {
+    /// Who asks now.
+    #[must_use]
+    pub fn who(&self) -> String {
+        people::current().map_or_else(|| self.user.clone(), |w| w.name)
+    }
+
     /// Notes in the audit trail that something of a patient was read.
     ///
     /// # Errors
     /// When it cannot be noted: then it is not shown.
     pub async fn note_read(&self, patient: &str, what: &str) -> Result<(), Problem> {
-        Ok(self.store.audit(&desk::audit(&self.who, "read", patient, what)).await?)
+        Ok(self.store.audit(&desk::audit(&self.who(), "read", patient, what)).await?)
     }
 
     /// Tells who listens that a course has changed.
@@ -146,14 +183,20 @@ impl App {
 }
 
 /// A server that listens.
-#[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
     app: Arc<App>,
     router: Router,
     worker: tokio::task::JoinHandle<()>,
     /// Held as long as it runs; the machine lets go of it when the program ends, however it ends.
     _lock: File,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("listener", &self.listener).finish_non_exhaustive()
+    }
 }
 
 /// Takes a data folder for this program alone.
@@ -183,7 +226,15 @@ impl Server {
     /// # Errors
     /// One sentence.
     pub async fn bind(config: Config) -> Result<Self, WorkbenchError> {
-        guard::check_listen(config.listen).map_err(WorkbenchError::Listen)?;
+        let access = &config.access;
+        let sqlite = config.data.join("hepatica.sqlite");
+        let may_have_accounts = config.database.is_some() || sqlite.is_file();
+        guard::check_listen(config.listen, access, may_have_accounts)
+            .map_err(WorkbenchError::Listen)?;
+        let local = config.listen.ip().is_loopback();
+        let acceptor = access.tls.as_ref().map(Tls::acceptor).transpose();
+        let acceptor = acceptor.map_err(WorkbenchError::Listen)?;
+        let people = People::new(access.idle, access.longest).map_err(WorkbenchError::Listen)?;
         // First: where another workbench listens already, nothing is made.
         let listener = TcpListener::bind(config.listen)
             .await
@@ -203,23 +254,30 @@ impl Server {
         }
         let store: Box<dyn Store> = match &config.database {
             Some(address) => Box::new(Postgres::open(address).await?),
-            None => Box::new(Sqlite::open(&config.data.join("hepatica.sqlite")).await?),
+            None => Box::new(Sqlite::open(&sqlite).await?),
         };
-        if config.examples && store.heads().await?.is_empty() {
+        let accounts = store.has_accounts().await?;
+        guard::check_listen(config.listen, access, accounts).map_err(WorkbenchError::Listen)?;
+        if config.examples && local && !accounts && store.heads().await?.is_empty() {
             examples::make(&*store).await.map_err(|p| WorkbenchError::Examples(p.detail))?;
         }
         let (board, queue) = Board::new();
         let app = Arc::new(App {
             store,
             data: config.data,
-            who: config.who,
+            user: config.who,
+            local,
+            secure: acceptor.is_some(),
+            people,
             board,
             changes: broadcast::Sender::new(CHANGES),
             phantom: config.phantom,
         });
         let worker = tokio::spawn(jobs::work(Arc::clone(&app), queue));
-        let router = router(Arc::clone(&app));
-        Ok(Self { listener, app, router, worker, _lock: lock })
+        let mut hosts = config.access.hosts;
+        hosts.push(config.listen.ip().to_string());
+        let router = router(Arc::clone(&app), hosts);
+        Ok(Self { listener, acceptor, app, router, worker, _lock: lock })
     }
 
     /// Where it listens.
@@ -238,14 +296,21 @@ impl Server {
         self,
         end: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), WorkbenchError> {
-        axum::serve(self.listener, self.router).with_graceful_shutdown(end).await?;
+        match self.acceptor {
+            Some(acceptor) => {
+                let listener = TlsListener::new(self.listener, acceptor)?;
+                axum::serve(listener, self.router).with_graceful_shutdown(end).await?;
+            }
+            None => axum::serve(self.listener, self.router).with_graceful_shutdown(end).await?,
+        }
         self.worker.abort();
         self.app.store.close().await;
         Ok(())
     }
 }
 
-fn router(app: Arc<App>) -> Router {
+fn router(app: Arc<App>, hosts: Vec<String>) -> Router {
+    let gates = Arc::new(guard::Hosts { names: hosts, secure: app.secure });
     // Images are compressed already, and events must not wait in a buffer.
     let compressed = DefaultPredicate::new()
         .and(NotForContentType::new("application/gzip"))
@@ -256,7 +321,8 @@ fn router(app: Arc<App>) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST))
         .layer(CompressionLayer::new().compress_when(compressed))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(middleware::from_fn(guard::guard))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), access::gate))
+        .layer(middleware::from_fn_with_state(gates, guard::guard))
         .with_state(app)
 }
 

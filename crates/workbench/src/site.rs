@@ -1,12 +1,13 @@
 //! A whole site as one file: exported while the workbench runs, imported where there is nothing yet.
 //! From one kind of database into the other, to another machine, or back from a backup.
 //!
-//! The file is a zip. `courses/` holds course files as `hepatica course` reads them; `recordings.jsonl`,
-//! `audit.jsonl` and `jobs.jsonl` hold the other tables; `plans/` and `cases/` hold the
+//! The file is a zip. `courses/` holds course files as `hepatica course` reads them; `*.jsonl` hold the
+//! other tables (accounts with the hashes of their passwords, but no sessions); `plans/` and `cases/` hold the
 //! folders of these names; `site.json` lists everything with size and SHA-256.
 
 use crate::WorkbenchError;
 use crate::opened::{OpenError, Opened};
+use crate::people::{self, Account, Grant};
 use crate::store::{Contents, KeptRecording, KeyedLines, Postgres, Sqlite, Store, StoreError};
 use hepatica_regimen::Log;
 use jiff::Timestamp;
@@ -334,6 +335,9 @@ fn fill(
     w.lines("recordings.jsonl", &contents.recordings)?;
     w.lines("audit.jsonl", &contents.audit)?;
     w.lines("jobs.jsonl", &contents.jobs)?;
+    w.lines("accounts.jsonl", &contents.accounts)?;
+    w.lines("placements.jsonl", &contents.placements)?;
+    w.lines("signatures.jsonl", &contents.signatures)?;
     for name in FOLDERS {
         let folder = site.data.join(name);
         if folder.is_dir() && (cases || name != "cases") {
@@ -526,6 +530,9 @@ pub async fn import(from: &Path, site: &Site) -> Result<Summary, SiteError> {
         recordings: reading.rows(&list, "recordings.jsonl")?,
         audit: reading.rows(&list, "audit.jsonl")?,
         jobs: reading.rows(&list, "jobs.jsonl")?,
+        accounts: reading.rows(&list, "accounts.jsonl")?,
+        placements: reading.rows(&list, "placements.jsonl")?,
+        signatures: reading.rows(&list, "signatures.jsonl")?,
     };
     let mut lines = Vec::new();
     let mut courses = 0;
@@ -597,4 +604,151 @@ pub fn import_now(from: &Path, site: &Site) -> Result<Summary, WorkbenchError> {
 
 fn alone() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+// ---- accounts ------------------------------------------------------------------------------------
+
+/// What is changed of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountChange {
+    /// It is made.
+    Add {
+        /// Its password.
+        password: String,
+        /// Its roles.
+        grants: Vec<Grant>,
+    },
+    /// It is given another password or other roles.
+    Change {
+        /// None: as before.
+        password: Option<String>,
+        /// None: as before.
+        grants: Option<Vec<Grant>>,
+    },
+    /// Nobody signs in with it any more.
+    Close,
+}
+
+async fn opened(site: &Site) -> Result<Box<dyn Store>, SiteError> {
+    let wrong = |source| SiteError::File { path: site.data.clone(), doing: "written", source };
+    Ok(match &site.database {
+        Some(address) => Box::new(Postgres::open(address).await?),
+        None => {
+            fs::create_dir_all(&site.data).map_err(wrong)?;
+            Box::new(Sqlite::open(&site.sqlite()).await?)
+        }
+    })
+}
+
+async fn change_account(
+    store: &dyn Store,
+    name: &str,
+    change: &AccountChange,
+    who: &str,
+) -> Result<(), SiteError> {
+    let before = store.account(name).await?;
+    let plain = !name.is_empty()
+        && name.len() <= 64
+        && name.chars().all(|c| c.is_alphanumeric() || "-_.@".contains(c));
+    let hash = |p: &str| people::hashed(p).map_err(SiteError::Place);
+    let (account, what) = match (before, change) {
+        (None, AccountChange::Add { .. }) if !plain => {
+            return Err(SiteError::Place(format!(
+                "account {name}: expected letters, digits and - _ . @ (64 at most)"
+            )));
+        }
+        (None, AccountChange::Add { password, grants }) => {
+            let grants = people::grants_text(grants);
+            let what = format!("account {name} made: {grants}");
+            let password = hash(password)?;
+            let name = name.to_owned();
+            (Account { name, password, grants, closed: 0, changed: String::new() }, what)
+        }
+        (Some(_), AccountChange::Add { .. }) => {
+            return Err(SiteError::Place(format!(
+                "account {name}: is there already; change it with `hepatica account change`"
+            )));
+        }
+        (None, _) => {
+            return Err(SiteError::Place(format!(
+                "no account is named {name}; `hepatica account list` lists them"
+            )));
+        }
+        (Some(mut a), AccountChange::Change { password, grants }) => {
+            if let Some(grants) = grants {
+                a.grants = people::grants_text(grants);
+            }
+            if let Some(password) = password {
+                a.password = hash(password)?;
+            }
+            a.closed = 0;
+            let what = format!("account {name} changed: {}", a.grants);
+            (a, what)
+        }
+        (Some(mut a), AccountChange::Close) => {
+            a.closed = 1;
+            (a, format!("account {name} closed"))
+        }
+    };
+    store.put_account(&Account { changed: Timestamp::now().to_string(), ..account }).await?;
+    store.audit(&crate::desk::audit(who, "account", "*", &what)).await?;
+    Ok(())
+}
+
+/// Changes an account of a site, and notes it in the audit trail.
+///
+/// # Errors
+/// One sentence.
+pub fn change_account_now(
+    site: &Site,
+    name: &str,
+    change: &AccountChange,
+    who: &str,
+) -> Result<(), WorkbenchError> {
+    alone()?.block_on(async {
+        let store = opened(site).await?;
+        change_account(&*store, name, change, who).await?;
+        store.close().await;
+        Ok(())
+    })
+}
+
+/// The accounts of a site, by name.
+///
+/// # Errors
+/// One sentence.
+pub fn accounts_now(site: &Site) -> Result<Vec<Account>, WorkbenchError> {
+    alone()?.block_on(async {
+        let store = opened(site).await?;
+        let all = store.accounts().await.map_err(SiteError::Store)?;
+        store.close().await;
+        Ok(all)
+    })
+}
+
+/// Says which centre a patient of a site is of.
+///
+/// # Errors
+/// When there is no such course.
+pub fn place_now(
+    site: &Site,
+    patient: &str,
+    centre: &str,
+    who: &str,
+) -> Result<(), WorkbenchError> {
+    alone()?.block_on(async {
+        let store = opened(site).await?;
+        let heads = store.heads().await.map_err(SiteError::Store)?;
+        if !heads.iter().any(|h| h.patient == patient) {
+            return Err(SiteError::Place(format!(
+                "no course of patient {patient} is in the store"
+            ))
+            .into());
+        }
+        people::place(&*store, patient, centre, who)
+            .await
+            .map_err(|p| SiteError::Place(p.detail))?;
+        store.close().await;
+        Ok(())
+    })
 }

@@ -15,6 +15,7 @@ async fn begun(store: &dyn Store, patient: &str) {
         protocol: "captemy90".to_owned(),
         variant: None,
         c1d1: jiff::civil::date(2027, 1, 4),
+        centre: None,
     };
     begin(store, "tester", &b).await.expect("begun");
 }

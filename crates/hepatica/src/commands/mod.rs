@@ -1,5 +1,7 @@
 //! The commands.
 
+#[cfg(feature = "workbench")]
+mod account;
 mod completions;
 mod course;
 mod demo;
@@ -64,6 +66,9 @@ enum Command {
     /// Serve the workbench: the whole course in a browser
     #[cfg(feature = "workbench")]
     Serve(serve::Args),
+    /// Accounts of the workbench: who may sign in, with what roles at which centres
+    #[cfg(feature = "workbench")]
+    Account(account::Args),
     /// Export a whole site as one file: a backup, or a move to another machine
     #[cfg(feature = "workbench")]
     Export(export::Args),
@@ -96,6 +101,8 @@ pub fn run(cli: Cli) -> Result<bool, CommandError> {
         Command::Protocol(args) => protocol::run(&args),
         #[cfg(feature = "workbench")]
         Command::Serve(args) => serve::run(&args),
+        #[cfg(feature = "workbench")]
+        Command::Account(args) => account::run(&args),
         #[cfg(feature = "workbench")]
         Command::Export(args) => export::run(&args),
         #[cfg(feature = "workbench")]

@@ -3,7 +3,8 @@
 use super::{CommandError, course};
 use crate::term;
 use clap::ValueHint;
-use hepatica_workbench::{Config, default_data_folder, serve};
+use hepatica_workbench::tls::Tls;
+use hepatica_workbench::{Access, Config, default_data_folder, serve};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -14,10 +15,12 @@ Examples:
   hepatica serve                          http://127.0.0.1:8090, the data in the user's data folder
   hepatica serve --data /srv/hepatica --listen 127.0.0.1:9000
   hepatica serve --database postgres://hepatica@localhost/hepatica
+  hepatica serve --listen 0.0.0.0:8443 --host hepatica.example.org --tls-certificate chain.pem --tls-key key.pem
+                                          for other machines: with accounts only (hepatica account add)
 
 Cases that can be planned are folders of DICOM under DATA/cases.")]
 pub struct Args {
-    /// Where to listen; on this machine only
+    /// Where to listen; beyond this machine only with TLS and accounts
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8090")]
     listen: SocketAddr,
     /// Folder of the store, cases and plans; the user's data folder if left out
@@ -26,6 +29,15 @@ pub struct Args {
     /// PostgreSQL database in place of the embedded store
     #[arg(long, value_name = "URL")]
     database: Option<String>,
+    /// Name it is opened by, beside those of this machine; may be repeated
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+    /// Certificate and what it is signed with, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key", value_hint = ValueHint::FilePath)]
+    tls_certificate: Option<PathBuf>,
+    /// Its private key, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate", value_hint = ValueHint::FilePath)]
+    tls_key: Option<PathBuf>,
     /// Who works with it; the user of the machine if left out
     #[arg(long, value_name = "WHO")]
     by: Option<String>,
@@ -42,6 +54,8 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<bool, CommandError> {
     let data = args.data.clone().map_or_else(default_data_folder, Ok)?;
+    let tls = args.tls_certificate.clone().zip(args.tls_key.clone());
+    let tls = tls.map(|(certificate, key)| Tls { certificate, key });
     let config = Config {
         listen: args.listen,
         data: data.clone(),
@@ -49,9 +63,10 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
         who: course::recorder(args.by.clone())?,
         examples: !args.no_examples,
         phantom: hepatica_phantom::Options::default(),
+        access: Access { hosts: args.host.clone(), tls: tls.clone(), ..Access::default() },
     };
     serve(config, |address| {
-        let url = format!("http://{address}");
+        let url = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
         if !args.quiet {
             let (head, dim, reset) = (term::HEAD, term::DIM, term::RESET);
             anstream::println!("{head}workbench{reset} {url}");

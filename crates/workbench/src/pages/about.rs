@@ -3,6 +3,7 @@
 use super::encoded;
 use super::layout::{Place, page};
 use crate::api::{self, AuditQuery};
+use crate::people::Act;
 use crate::problem::PageProblem;
 use crate::server::App;
 use axum::extract::{Query, State};
@@ -50,8 +51,10 @@ pub async fn audit(
     Query(q): Query<AuditQuery>,
 ) -> Result<Markup, PageProblem> {
     let patient = q.patient.filter(|p| !p.is_empty());
-    let all = app.store.audited(patient.as_deref(), 500).await?;
-    let patients = app.store.heads().await?;
+    let all = api::audited(&app, patient.as_deref(), 500).await?;
+    let readable = api::readable(&app, Act::Audit).await?;
+    let mut patients = app.store.heads().await?;
+    patients.retain(|h| readable.has(&h.patient));
     let body = html! {
         h1 { "Audit trail" }
         p.soft { "Who read and wrote what of a patient: the last 500 entries, the newest first. Nothing is ever changed or removed. All of them: "

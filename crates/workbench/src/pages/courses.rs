@@ -3,7 +3,8 @@
 use super::encoded;
 use super::layout::{Place, chip, page, sentence, status_word};
 use crate::api::{self, CourseRow, Due, On};
-use crate::desk::{self, Beginning};
+use crate::desk::Beginning;
+use crate::people;
 use crate::problem::PageProblem;
 use crate::server::App;
 use axum::extract::{Form, Query, State};
@@ -36,6 +37,8 @@ pub struct Typed {
     variant: String,
     #[serde(default)]
     c1d1: String,
+    #[serde(default)]
+    centre: String,
 }
 
 /// Begins a course.
@@ -57,14 +60,14 @@ pub async fn begin(
                 protocol: typed.protocol.clone(),
                 variant: Some(typed.variant.clone()).filter(|v| !v.is_empty()),
                 c1d1,
+                centre: Some(typed.centre.clone()).filter(|c| !c.is_empty()),
             };
-            desk::begin(&*app.store, &app.who, &b).await
+            api::begin_course(&app, &b).await
         }
     };
     match begun {
-        Ok(recorded) => {
+        Ok(_) => {
             let patient = typed.patient.trim();
-            app.tell(patient, &recorded.head);
             Ok(Redirect::to(&format!("/courses/{}", encoded(patient))).into_response())
         }
         Err(p) => {
@@ -176,6 +179,9 @@ fn show(rows: &[CourseRow], typed: &Typed, error: Option<&str>) -> Markup {
                         span.hint id="variant-hint" { "May be chosen later; of captemy90: g3-2024, ..." } }
                     div.field { label for="c1d1" { "First day of cycle 1" }
                         input id="c1d1" name="c1d1" type="date" required value=(typed.c1d1); }
+                    @if people::current().is_some_and(|w| !w.local) { div.field { label for="centre" { "Centre" }
+                        input id="centre" name="centre" maxlength="64" value=(typed.centre) autocomplete="off" aria-describedby="centre-hint";
+                        span.hint id="centre-hint" { "Needed if you work at several" } } }
                     div.actions { button.primary type="submit" { "Begin" } }
                 }
             }

@@ -1,6 +1,7 @@
 //! The frame of every page. A state is always a sign and a word, never a colour alone.
 
 use super::assets::VERSION;
+use crate::people;
 use crate::problem::Problem;
 use hepatica_planning::plan::RESEARCH_USE_ONLY;
 use hepatica_regimen::gate::{Gate, Status as GateStatus, Truth};
@@ -68,6 +69,12 @@ pub fn page_with(title: &str, place: Place, body: &Markup, head: &Markup) -> Mar
                     nav aria-label="Main" {
                         @for (at, href, name) in PLACES {
                             a href=(href) aria-current=[(at == place).then_some("page")] { (name) }
+                        }
+                    }
+                    @if let Some(who) = people::current().filter(|w| !w.local) {
+                        form.who method="post" action="/sign-out" {
+                            span title=(people::grants_text(&who.grants)) { (who.name) }
+                            button type="submit" { "Sign out" }
                         }
                     }
                     span.research { "Research use only" }

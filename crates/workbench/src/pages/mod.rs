@@ -10,6 +10,7 @@
 //! | [`plan`] | plans: images, curves, gates at other activities |
 //! | [`protocol`] | a protocol file as a page |
 //! | [`about`] | the interface and the audit trail, for people |
+//! | [`sign_in`] | signing in and out |
 //! | `assets` | styles, scripts, licences |
 
 pub mod about;
@@ -21,6 +22,7 @@ pub mod layout;
 pub mod plan;
 pub mod protocol;
 pub mod record;
+pub mod sign_in;
 
 use crate::problem::{PageProblem, Problem};
 use crate::server::App;
@@ -45,6 +47,12 @@ pub fn encoded(text: &str) -> String {
     out
 }
 
+/// What a form sends, as pairs.
+#[must_use]
+pub fn pairs(form: &str) -> Vec<(String, String)> {
+    serde_urlencoded::from_str(form).unwrap_or_default()
+}
+
 async fn nothing() -> PageProblem {
     PageProblem(Problem::not_found("there is no such page; begin with Courses"))
 }
@@ -64,6 +72,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/plans/{id}", get(plan::page_handler).post(plan::to_course))
         .route("/protocols", get(protocol::list))
         .route("/protocols/{id}", get(protocol::page_of))
+        .route("/plans/{id}/sign", axum::routing::post(plan::sign))
+        .route("/sign-in", get(sign_in::form).post(sign_in::send))
+        .route("/sign-out", axum::routing::post(sign_in::out))
         .route("/audit", get(about::audit))
         .route("/api", get(about::api))
         .route("/assets/{name}", get(assets::asset))

@@ -5,9 +5,10 @@ use super::encoded;
 use super::layout::{
     self, Place, asset, chip, gate, gate_status, number, page, page_with, sentence,
 };
-use crate::api::{PlanEntry, ask_plan, find_job, plan_to_course};
+use crate::api::{PlanEntry, SignEntry, ask_plan, find_job, plan_to_course, sign_plan};
 use crate::desk::Entry;
 use crate::opened::{Opened, today};
+use crate::people::{self, Signature};
 use crate::plans::{self, Asked};
 use crate::problem::{PageProblem, Problem};
 use crate::server::App;
@@ -126,10 +127,12 @@ pub async fn page_of(app: &App, id: &str, error: Option<&Problem>) -> Result<Mar
         };
         return Ok(page("Plan", Place::Courses, &body));
     }
-    let (plan, _) = plans::plan(app, id)?;
+    let (plan, bytes) = plans::plan(app, id)?;
     let opened = Opened::read(&*app.store, &j.patient, None).await?;
     let lesions = plans::lesions(app, id)?;
-    Ok(show(&j, &plan, opened.log.hash(), &lesions, error))
+    let (sum, all) = (people::sha256(&bytes), app.store.signatures(Some(id)).await?);
+    let signed: Vec<_> = all.into_iter().filter(|s| s.sha256 == sum).collect();
+    Ok(show(&j, &plan, opened.log.hash(), &lesions, &signed, error))
 }
 
 /// A plan.
@@ -187,6 +190,47 @@ pub async fn to_course(
     }
 }
 
+/// What is typed to sign a plan off.
+#[derive(Debug, Deserialize)]
+pub struct ToSign {
+    #[serde(default)]
+    password: String,
+    why: String,
+}
+
+/// Signs a plan off.
+///
+/// # Errors
+/// When there is no such plan; what is refused is said on the page.
+pub async fn sign(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Form(typed): Form<ToSign>,
+) -> Result<Response, PageProblem> {
+    let asked = SignEntry { password: typed.password, why: typed.why };
+    match sign_plan(&app, &id, &asked).await {
+        Ok(_) => Ok(Redirect::to(&format!("/plans/{}#sign", encoded(&id))).into_response()),
+        Err(p) => Ok((p.status_code(), page_of(&app, &id, Some(&p)).await?).into_response()),
+    }
+}
+
+fn signatures(j: &Job, signed: &[Signature]) -> Markup {
+    let password = people::current().is_some_and(|w| !w.local);
+    html! {
+        section aria-labelledby="sign" {
+            h2 id="sign" { "Sign-off" }
+            @if signed.is_empty() { p.soft { "Nobody has signed this plan off yet." } } @else { ul.plain { @for s in signed {
+                li { (chip("pass", "✓", "signed")) " " strong { (s.who) } span.soft { " (" (s.roles) "), " (s.at.get(..16).unwrap_or(&s.at).replace('T', " ")) " UTC" } span.why { (s.why) } }
+            } } }
+            form.fields.card method="post" action={ "/plans/" (j.id) "/sign" } {
+                div.field { label for="why" { "What you have checked" } textarea id="why" name="why" rows="2" required maxlength="2000" {} }
+                @if password { div.field { label for="password" { "Your password once more" } input id="password" name="password" type="password" autocomplete="current-password" required; } }
+                div.actions { button type="submit" { "Sign off" } }
+            }
+        }
+    }
+}
+
 /// Numbers behind the page, for its script. `<` cannot end the element it is in.
 fn data(j: &Job, plan: &Plan) -> String {
     let sessions: Vec<_> = plan
@@ -204,6 +248,7 @@ fn show(
     plan: &Plan,
     head: &str,
     lesions: &BTreeMap<String, [f64; 3]>,
+    signed: &[Signature],
     error: Option<&Problem>,
 ) -> Markup {
     let base = format!("/courses/{}", encoded(&j.patient));
@@ -238,6 +283,7 @@ fn show(
         }
         (doses(plan, lesions)) (orders(plan))
         @if !plan.warnings.is_empty() { section aria-labelledby="notes" { h2 id="notes" { "Notes" } ul { @for w in &plan.warnings { li { (sentence(w)) } } } } }
+        (signatures(j, signed))
         section aria-labelledby="record" {
             h2 id="record" { "Record in the course" }
             p { "Feeds what the simulation procedure showed, with its intervals, into the gates of the protocol." }

@@ -119,7 +119,7 @@ pub async fn send(
     name_of(&kind).ok_or_else(|| unknown(&kind))?;
     let said = form::said(&kind, &typed).map_err(Problem::refused);
     let result = match said.and_then(|said| Ok(Entry { said: Some(said), ..entry(&typed)? })) {
-        Ok(entry) => desk::record(&*app.store, &app.who, &patient, &entry).await,
+        Ok(entry) => desk::record(&*app.store, &app.who(), &patient, &entry).await,
         Err(p) => Err(p),
     };
     match result {
@@ -211,7 +211,7 @@ pub async fn correct(
         .map_err(Problem::refused)
         .and_then(|said| Ok(Entry { said, corrects: Some(event.clone()), ..entry(&typed)? }));
     let result = match made {
-        Ok(entry) => desk::record(&*app.store, &app.who, &patient, &entry).await,
+        Ok(entry) => desk::record(&*app.store, &app.who(), &patient, &entry).await,
         Err(p) => Err(p),
     };
     match result {

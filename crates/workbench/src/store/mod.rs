@@ -6,6 +6,7 @@ mod sql;
 
 pub use sql::{Postgres, Sqlite};
 
+use crate::people::{Account, Placement, Session, Signature};
 use async_trait::async_trait;
 use hepatica_regimen::event::EventId;
 use hepatica_regimen::log::LogError;
@@ -150,6 +151,12 @@ pub struct Contents {
     pub audit: Vec<Audit>,
     /// Jobs, the oldest first.
     pub jobs: Vec<Job>,
+    /// Accounts.
+    pub accounts: Vec<Account>,
+    /// Which centre patients are of, the oldest first.
+    pub placements: Vec<Placement>,
+    /// Signatures, the oldest first.
+    pub signatures: Vec<Signature>,
 }
 
 /// A course to be taken over: each line with the key of the act that recorded it.
@@ -260,6 +267,30 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn job(&self, id: &str) -> Result<Option<Job>, StoreError>;
     /// Jobs, the newest first; of all patients if none is named.
     async fn jobs(&self, patient: Option<&str>) -> Result<Vec<Job>, StoreError>;
+    /// Whether anybody has an account, closed or not: then people sign in.
+    async fn has_accounts(&self) -> Result<bool, StoreError>;
+    /// All accounts, by name.
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError>;
+    /// An account.
+    async fn account(&self, name: &str) -> Result<Option<Account>, StoreError>;
+    /// Makes or changes an account, and ends its sessions.
+    async fn put_account(&self, account: &Account) -> Result<(), StoreError>;
+    /// A session, by the SHA-256 of its token.
+    async fn session(&self, token: &str) -> Result<Option<Session>, StoreError>;
+    /// Begins a session, or says when it was last used.
+    async fn put_session(&self, session: &Session) -> Result<(), StoreError>;
+    /// Ends a session.
+    async fn drop_session(&self, token: &str) -> Result<(), StoreError>;
+    /// The centre of a patient.
+    async fn centre(&self, patient: &str) -> Result<Option<String>, StoreError>;
+    /// Every placement, the oldest first: of a patient the last counts.
+    async fn placements(&self) -> Result<Vec<Placement>, StoreError>;
+    /// Says which centre a patient is of.
+    async fn place_patient(&self, placement: &Placement) -> Result<(), StoreError>;
+    /// Signatures under a plan, the oldest first; under all if none is named.
+    async fn signatures(&self, plan: Option<&str>) -> Result<Vec<Signature>, StoreError>;
+    /// Adds a signature.
+    async fn sign(&self, signature: &Signature) -> Result<(), StoreError>;
     /// All that it holds, as of one moment, whatever is recorded meanwhile.
     async fn contents(&self) -> Result<Contents, StoreError>;
     /// Fills an empty store, all of it or nothing; `false`: it was not empty.

@@ -4,6 +4,7 @@ use super::{
     Appended, Audit, Batch, Contents, Head, Job, JobState, KeptRecording, KeyedLines, Recording,
     Store, StoreError,
 };
+use crate::people::{Account, Placement, Session, Signature};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -41,6 +42,24 @@ const ALL_RECORDINGS: &str = "SELECT key, patient, request, first, events, recor
 const ALL_AUDIT: &str = "SELECT at, who, what, patient, detail FROM audit ORDER BY n";
 const ALL_JOBS: &str = "SELECT id, kind, patient, asked, state, said, who, created, finished FROM job \
     ORDER BY created, id";
+const SOME_ACCOUNT: &str = "SELECT name FROM account LIMIT 1";
+const ACCOUNTS: &str = "SELECT name, password, grants, closed, changed FROM account \
+    WHERE $1 = '' OR name = $1 ORDER BY name";
+const PUT_ACCOUNT: &str = "INSERT INTO account (name, password, grants, closed, changed) \
+    VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO UPDATE SET password = excluded.password, \
+    grants = excluded.grants, closed = excluded.closed, changed = excluded.changed";
+const END_SESSIONS: &str = "DELETE FROM session WHERE account = $1";
+const SESSION: &str = "SELECT token, account, begun, seen FROM session WHERE token = $1";
+const PUT_SESSION: &str = "INSERT INTO session (token, account, begun, seen) VALUES ($1, $2, $3, $4) \
+    ON CONFLICT (token) DO UPDATE SET seen = excluded.seen";
+const DROP_SESSION: &str = "DELETE FROM session WHERE token = $1";
+const CENTRE: &str = "SELECT centre FROM placement WHERE patient = $1 ORDER BY n DESC LIMIT 1";
+const PLACEMENTS: &str = "SELECT patient, centre, who, at FROM placement ORDER BY n";
+const PLACE: &str = "INSERT INTO placement (patient, centre, who, at) VALUES ($1, $2, $3, $4)";
+const SIGNATURES: &str = "SELECT plan, sha256, who, roles, why, at FROM signature \
+    WHERE $1 = '' OR plan = $1 ORDER BY n";
+const SIGN: &str = "INSERT INTO signature (plan, sha256, who, roles, why, at) \
+    VALUES ($1, $2, $3, $4, $5, $6)";
 const ADD_JOB: &str = "INSERT INTO job (id, kind, patient, asked, state, said, who, created, finished) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const MOVE_JOB: &str = "UPDATE job SET state = $2, said = $3, finished = $4 WHERE id = $1";
@@ -48,6 +67,21 @@ const JOB: &str = "SELECT id, kind, patient, asked, state, said, who, created, f
     WHERE id = $1";
 const JOBS: &str = "SELECT id, kind, patient, asked, state, said, who, created, finished FROM job \
     WHERE $1 = '' OR patient = $1 ORDER BY created DESC, id";
+
+type AccountRow = (String, String, String, i64, String);
+type SignatureRow = (String, String, String, String, String, String);
+
+fn account((name, password, grants, closed, changed): AccountRow) -> Account {
+    Account { name, password, grants, closed, changed }
+}
+
+fn placement((patient, centre, who, at): (String, String, String, String)) -> Placement {
+    Placement { patient, centre, who, at }
+}
+
+fn signature((plan, sha256, who, roles, why, at): SignatureRow) -> Signature {
+    Signature { plan, sha256, who, roles, why, at }
+}
 
 type JobRow = (String, String, String, String, String, String, String, String, Option<String>);
 
@@ -81,14 +115,16 @@ pub struct Sqlite {
 }
 
 /// Migrations of the SQLite store: version, name, statements.
-pub(crate) const SQLITE: [(i64, &str, &str); 2] = [
+pub(crate) const SQLITE: [(i64, &str, &str); 3] = [
     (1, "events", include_str!("../../migrations/sqlite/0001_events.sql")),
     (2, "jobs", include_str!("../../migrations/sqlite/0002_jobs.sql")),
+    (3, "people", include_str!("../../migrations/sqlite/0003_people.sql")),
 ];
 
-const POSTGRES: [(i64, &str, &str); 2] = [
+const POSTGRES: [(i64, &str, &str); 3] = [
     (1, "events", include_str!("../../migrations/postgres/0001_events.sql")),
     (2, "jobs", include_str!("../../migrations/postgres/0002_jobs.sql")),
+    (3, "people", include_str!("../../migrations/postgres/0003_people.sql")),
 ];
 
 impl Sqlite {
@@ -180,6 +216,13 @@ fn failed(place: &str, doing: &'static str, source: sqlx::Error) -> StoreError {
         _ => "try again",
     };
     StoreError::Database { place: place.to_owned(), doing, source: Box::new(source), remedy }
+}
+
+/// A statement with its values.
+macro_rules! put {
+    ($to:expr, $statement:expr, $($value:expr),+) => {
+        sqlx::query($statement)$(.bind(&$value))+.execute($to).await
+    };
 }
 
 macro_rules! store {
@@ -359,6 +402,104 @@ macro_rules! store {
                 Ok(rows.into_iter().map(job).collect())
             }
 
+            async fn has_accounts(&self) -> Result<bool, StoreError> {
+                let one: Option<String> = sqlx::query_scalar(SOME_ACCOUNT)
+                    .fetch_optional(&self.pool)
+                    .await
+                    .map_err(|e| failed(&self.place, "read", e))?;
+                Ok(one.is_some())
+            }
+
+            async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+                let rows: Vec<AccountRow> = sqlx::query_as(ACCOUNTS)
+                    .bind("")
+                    .fetch_all(&self.pool)
+                    .await
+                    .map_err(|e| failed(&self.place, "read", e))?;
+                Ok(rows.into_iter().map(account).collect())
+            }
+
+            async fn account(&self, name: &str) -> Result<Option<Account>, StoreError> {
+                if name.is_empty() {
+                    return Ok(None);
+                }
+                let row: Option<AccountRow> = sqlx::query_as(ACCOUNTS)
+                    .bind(name)
+                    .fetch_optional(&self.pool)
+                    .await
+                    .map_err(|e| failed(&self.place, "read", e))?;
+                Ok(row.map(account))
+            }
+
+            async fn put_account(&self, a: &Account) -> Result<(), StoreError> {
+                let wrong = |e| failed(&self.place, "written", e);
+                let mut tx = self.pool.begin_with(Self::BEGIN).await.map_err(wrong)?;
+                put!(&mut *tx, PUT_ACCOUNT, a.name, a.password, a.grants, a.closed, a.changed)
+                    .map_err(wrong)?;
+                put!(&mut *tx, END_SESSIONS, a.name).map_err(wrong)?;
+                tx.commit().await.map_err(wrong)
+            }
+
+            async fn session(&self, token: &str) -> Result<Option<Session>, StoreError> {
+                let row: Option<(String, String, i64, i64)> = sqlx::query_as(SESSION)
+                    .bind(token)
+                    .fetch_optional(&self.pool)
+                    .await
+                    .map_err(|e| failed(&self.place, "read", e))?;
+                let session =
+                    |(token, account, begun, seen)| Session { token, account, begun, seen };
+                Ok(row.map(session))
+            }
+
+            async fn put_session(&self, s: &Session) -> Result<(), StoreError> {
+                put!(&self.pool, PUT_SESSION, s.token, s.account, s.begun, s.seen)
+                    .map_err(|e| failed(&self.place, "written", e))?;
+                Ok(())
+            }
+
+            async fn drop_session(&self, token: &str) -> Result<(), StoreError> {
+                put!(&self.pool, DROP_SESSION, *token)
+                    .map_err(|e| failed(&self.place, "written", e))?;
+                Ok(())
+            }
+
+            async fn centre(&self, patient: &str) -> Result<Option<String>, StoreError> {
+                sqlx::query_scalar(CENTRE)
+                    .bind(patient)
+                    .fetch_optional(&self.pool)
+                    .await
+                    .map_err(|e| failed(&self.place, "read", e))
+            }
+
+            async fn placements(&self) -> Result<Vec<Placement>, StoreError> {
+                let rows: Vec<(String, String, String, String)> = sqlx::query_as(PLACEMENTS)
+                    .fetch_all(&self.pool)
+                    .await
+                    .map_err(|e| failed(&self.place, "read", e))?;
+                Ok(rows.into_iter().map(placement).collect())
+            }
+
+            async fn place_patient(&self, p: &Placement) -> Result<(), StoreError> {
+                put!(&self.pool, PLACE, p.patient, p.centre, p.who, p.at)
+                    .map_err(|e| failed(&self.place, "written", e))?;
+                Ok(())
+            }
+
+            async fn signatures(&self, plan: Option<&str>) -> Result<Vec<Signature>, StoreError> {
+                let rows: Vec<SignatureRow> = sqlx::query_as(SIGNATURES)
+                    .bind(plan.unwrap_or_default())
+                    .fetch_all(&self.pool)
+                    .await
+                    .map_err(|e| failed(&self.place, "read", e))?;
+                Ok(rows.into_iter().map(signature).collect())
+            }
+
+            async fn sign(&self, s: &Signature) -> Result<(), StoreError> {
+                put!(&self.pool, SIGN, s.plan, s.sha256, s.who, s.roles, s.why, s.at)
+                    .map_err(|e| failed(&self.place, "written", e))?;
+                Ok(())
+            }
+
             async fn contents(&self) -> Result<Contents, StoreError> {
                 let wrong = |e| failed(&self.place, "read", e);
                 let mut tx = self.pool.begin_with(Self::BEGIN_SNAPSHOT).await.map_err(wrong)?;
@@ -393,7 +534,16 @@ macro_rules! store {
                 let rows: Vec<JobRow> =
                     sqlx::query_as(ALL_JOBS).fetch_all(&mut *tx).await.map_err(wrong)?;
                 let jobs = rows.into_iter().map(job).collect();
-                Ok(Contents { courses, recordings, audit, jobs })
+                let rows: Vec<AccountRow> =
+                    sqlx::query_as(ACCOUNTS).bind("").fetch_all(&mut *tx).await.map_err(wrong)?;
+                let accounts = rows.into_iter().map(account).collect();
+                let rows: Vec<(String, String, String, String)> =
+                    sqlx::query_as(PLACEMENTS).fetch_all(&mut *tx).await.map_err(wrong)?;
+                let placements = rows.into_iter().map(placement).collect();
+                let rows: Vec<SignatureRow> =
+                    sqlx::query_as(SIGNATURES).bind("").fetch_all(&mut *tx).await.map_err(wrong)?;
+                let signatures = rows.into_iter().map(signature).collect();
+                Ok(Contents { courses, recordings, audit, jobs, accounts, placements, signatures })
             }
 
             async fn fill(
@@ -461,6 +611,17 @@ macro_rules! store {
                         .bind(&j.finished)
                         .execute(&mut *tx)
                         .await
+                        .map_err(wrong)?;
+                }
+                for a in &rest.accounts {
+                    put!(&mut *tx, PUT_ACCOUNT, a.name, a.password, a.grants, a.closed, a.changed)
+                        .map_err(wrong)?;
+                }
+                for p in &rest.placements {
+                    put!(&mut *tx, PLACE, p.patient, p.centre, p.who, p.at).map_err(wrong)?;
+                }
+                for s in &rest.signatures {
+                    put!(&mut *tx, SIGN, s.plan, s.sha256, s.who, s.roles, s.why, s.at)
                         .map_err(wrong)?;
                 }
                 tx.commit().await.map_err(wrong)?;

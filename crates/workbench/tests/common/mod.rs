@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 use hepatica_phantom::Options as PhantomOptions;
-use hepatica_workbench::{Config, Server};
+use hepatica_workbench::{Access, Config, Server};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ pub fn config(data: &Path) -> Config {
         who: "tester".to_owned(),
         examples: true,
         phantom: PhantomOptions::small(),
+        access: Access::default(),
     }
 }
 
