@@ -363,7 +363,7 @@ mod tests {
         let inside: Vec<bool> = (0..grid.len()).map(|n| n * 7919 % 23 == 0).collect();
         let volume = Volume::new(&grid, inside);
         let found = volume.distance_squared();
-        for n in 0..grid.len() {
+        for (n, found) in found.into_iter().enumerate() {
             let a = volume.place(n);
             let nearest = volume
                 .voxels()
@@ -372,7 +372,7 @@ mod tests {
                     (0..3).map(|x| ((a[x] as f64 - b[x] as f64) * volume.mm[x]).powi(2)).sum()
                 })
                 .fold(f64::INFINITY, f64::min);
-            assert!((f64::from(found[n]) - nearest).abs() < 1e-4, "{a:?}");
+            assert!((f64::from(found) - nearest).abs() < 1e-4, "{a:?}");
         }
     }
 

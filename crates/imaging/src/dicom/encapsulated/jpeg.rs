@@ -365,7 +365,7 @@ mod tests {
         let stored: Vec<i32> = samples.iter().map(|v| i32::from(v >> shift)).collect();
         let (mut hold, mut held, mut restarts) = (0_u64, 0, 0);
         let flush = |out: &mut Vec<u8>, hold: u64, held: &mut u32, end: bool| {
-            if end && *held % 8 > 0 {
+            if end && !held.is_multiple_of(8) {
                 let fill = 8 - *held % 8;
                 *held += fill;
                 return drain(out, hold << fill | ((1 << fill) - 1), held);
@@ -373,7 +373,7 @@ mod tests {
             drain(out, hold, held);
         };
         for y in 0..rows {
-            let first = if lines > 0 { y / lines * lines } else { 0 };
+            let first = y.checked_div(lines).map_or(0, |n| n * lines);
             if y > 0 && y == first {
                 flush(&mut out, hold, &mut held, true);
                 (hold, held) = (0, 0);
