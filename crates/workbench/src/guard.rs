@@ -44,8 +44,8 @@ pub fn check_listen(address: SocketAddr, access: &Access, accounts: bool) -> Res
         return Ok(());
     }
     Err(format!(
-        "--listen {address}: other machines could reach it, and there is no {}; listen on 127.0.0.1, or add it",
-        missing.join(", no ")
+        "--listen {address}: other machines could reach it, which needs {}; add that, or listen on 127.0.0.1",
+        missing.join(", and ")
     ))
 }
 
@@ -137,7 +137,7 @@ mod tests {
         }
         for bad in ["0.0.0.0:8090", "[::]:8090", "192.168.1.4:80"] {
             let said = check_listen(at(bad), &plain, false).expect_err(bad);
-            assert!(said.contains("no TLS") && said.contains("no sign-in"), "{said}");
+            assert!(said.contains("needs TLS") && said.contains("and sign-in"), "{said}");
             assert!(!said.contains('\n') && said.contains(bad), "{said}");
         }
         let (certificate, key) = ("c.pem".into(), "k.pem".into());
