@@ -12,7 +12,7 @@
 //! # Ends
 //! A loop with nothing beside it in the next plane ends on the way there: where the parabola through its
 //! last three areas comes to zero (a cap, shrinking from the outline inwards), or, if that is not before
-//! X
+//! the next plane, half-way to it, with the outline as it is.
 
 use crate::contour::{Contour, Coverage, SAME_PLANE_MM, aligned, usual_gap};
 use crate::geometry::{Grid, IndexBox};

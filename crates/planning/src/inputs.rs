@@ -815,27 +815,15 @@ impl Assign<'_> {
     }
 
     fn recognised_liver(&mut self, proposed: &mut Vec<Proposal>) -> Result<Structure, InputError> {
-        let found: Vec<&Found> = self.recognised(StructureRole::Liver).collect();
-        let list = |found: &[&Found]| {
-            found
-                .iter()
-                .map(|f| format!("`{}`", f.structure.name))
-                .collect::<Vec<_>>()
-                .join(" and ")
-        };
-        match found.as_slice() {
-            [liver] => {
-                if let Some(maker) = &liver.maker {
-                    proposed.push(Proposal::by(maker, "liver", &liver.structure));
-                }
-                return Ok(liver.structure.clone());
-            }
-            [] => {}
-            several => {
+        match <[Structure; 1]>::try_from(self.given(StructureRole::Liver, "liver", proposed)) {
+            Ok([liver]) => return Ok(liver),
+            Err(none) if none.is_empty() => {}
+            Err(several) => {
+                let names: Vec<_> = several.iter().map(|s| format!("`{}`", s.name)).collect();
                 return Err(InputError::Ambiguous {
                     case: self.folder.to_owned(),
                     what: "liver".to_owned(),
-                    found: list(several),
+                    found: names.join(" and "),
                     remedy: "name one under [structures] liver as FILE#NAME".to_owned(),
                 });
             }
@@ -887,14 +875,9 @@ impl Assign<'_> {
         &mut self,
         proposed: &mut Vec<Proposal>,
     ) -> Result<Vec<Structure>, InputError> {
-        let found: Vec<&Found> = self.recognised(StructureRole::Lungs).collect();
-        for f in &found {
-            if let Some(maker) = &f.maker {
-                proposed.push(Proposal::by(maker, "lungs", &f.structure));
-            }
-        }
+        let found = self.given(StructureRole::Lungs, "lungs", proposed);
         if !found.is_empty() {
-            return Ok(found.into_iter().map(|f| f.structure.clone()).collect());
+            return Ok(found);
         }
         let stated = self.case.lung.mass_kg.is_some();
         let Some(ct) = self.ct.filter(|_| !stated) else { return Ok(Vec::new()) };
@@ -916,18 +899,27 @@ impl Assign<'_> {
         liver: &Structure,
         proposed: &mut Vec<Proposal>,
     ) -> Vec<Structure> {
-        let found: Vec<&Found> = self.recognised(StructureRole::Tumour).collect();
-        for f in &found {
-            if let Some(maker) = &f.maker {
-                proposed.push(Proposal::by(maker, "tumours", &f.structure));
-            }
-        }
+        let found = self.given(StructureRole::Tumour, "tumours", proposed);
         if !found.is_empty() {
-            return found.into_iter().map(|f| f.structure.clone()).collect();
+            return found;
         }
         let (structures, how) = propose::tumours(&self.emission.image, liver);
         proposed.extend(structures.iter().map(|s| Proposal::new("tumours", s, how.clone())));
         structures
+    }
+
+    /// The structures of a role; those that a program made are proposals.
+    fn given(
+        &self,
+        role: StructureRole,
+        word: &str,
+        proposed: &mut Vec<Proposal>,
+    ) -> Vec<Structure> {
+        let own = self.recognised(role).map(|f| {
+            proposed.extend(f.maker.as_ref().map(|m| Proposal::by(m, word, &f.structure)));
+            f.structure.clone()
+        });
+        own.collect()
     }
 
     fn recognised(&self, role: StructureRole) -> impl Iterator<Item = &Found> {

@@ -16,7 +16,7 @@ use crate::plan::{
     LungShunt, Method, ModelAnswer, Models, Order, Plan, Prescription, Schedule, Session, Status,
 };
 use crate::propose;
-use crate::setting::{Setting, SettingError};
+use crate::setting::{Setting, SettingError, gate_of};
 use crate::tissue::{Tissue, TissueError, ratio};
 use crate::uncertainty as doubt;
 use crate::views::{DvhCurve, FusedView};
@@ -34,7 +34,7 @@ use hepatica_physics::{
 use hepatica_regimen::ProcedureKind;
 use hepatica_regimen::dose::SurfaceFormula;
 use hepatica_regimen::exposure::{self, ExposureError};
-use hepatica_regimen::gate::{self, GateFile, Measures};
+use hepatica_regimen::gate::{self, Measures};
 use jiff::ZonedDateTime;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -60,9 +60,6 @@ const V_DOSES_GY: [f64; 8] = [20.0, 30.0, 40.0, 50.0, 70.0, 100.0, 150.0, 205.0]
 const LUNG_TIP_MM2: f64 = 200.0;
 /// Below this many voxels across, a lesion's mean is blurred beyond use.
 const SMALL_LESION_MM: f64 = 20.0;
-
-/// What a plan's gate also asks where structures are proposed.
-const PROPOSED_GATE: &str = include_str!("../../../gates/proposed.toml");
 
 /// What overrides the case file.
 #[derive(Debug, Clone, Default)]
@@ -382,6 +379,13 @@ struct SessionWork {
     histories: Option<plan::Histories>,
 }
 
+/// What an engine makes of an activity map.
+struct Computed {
+    per_gbq: Image<f32>,
+    statistics: Option<Statistics>,
+    notes: Vec<String>,
+}
+
 /// Names and masks whose doses are wanted in every session.
 struct Wanted<'a> {
     name: &'a str,
@@ -454,8 +458,8 @@ impl Planner<'_> {
             works.into_iter().map(|w| (w.session, w.histories)).unzip();
         let histories = histories.into_iter().flatten().collect();
         let measures = self.measures(&sessions, &lungs, &cumulative, &liver);
-        self.hold_proposals()?;
-        let gate = self.setting.gate.evaluate(&gate::Setting {
+        let rule = gate_of(&self.setting.protocol, !self.inputs.structures.proposed.is_empty());
+        let gate = rule.map_err(SettingError::from)?.evaluate(&gate::Setting {
             device: &self.setting.device.id,
             protocol: &self.setting.protocol.id,
             limits: self.limits(),
@@ -596,21 +600,25 @@ impl Planner<'_> {
         self.options.density.unwrap_or_else(for_engine)
     }
 
-    /// Dose per GBq of an activity map, and what histories leave of doubt.
+    /// Dose per GBq of an activity map, what histories leave of doubt, and what a reader must know of the
+    /// engine's dose in the lungs.
     fn dose(
         &self,
         k: EnergyPerActivity,
         map: &ActivityMap,
         medium: &Medium,
         regions: Vec<Region>,
+        lungs: &Mask,
         progress: &dyn Fn(&str, f64),
-    ) -> Result<(Image<f32>, Option<Statistics>), PlanError> {
+    ) -> Result<Computed, PlanError> {
         let nuclide = self.setting.device.nuclide();
+        let by = |engine: &dyn DoseEngine| -> Result<Computed, PlanError> {
+            let per_gbq = engine.dose(map, medium)?.0;
+            Ok(Computed { per_gbq, statistics: None, notes: engine.validity(medium, lungs) })
+        };
         match self.options.engine {
-            EngineChoice::Local => Ok((LocalDeposition { k }.dose(map, medium)?.0, None)),
-            EngineChoice::Kernel => {
-                Ok((KernelConvolution::new(k, &nuclide)?.dose(map, medium)?.0, None))
-            }
+            EngineChoice::Local => by(&LocalDeposition { k }),
+            EngineChoice::Kernel => by(&KernelConvolution::new(k, &nuclide)?),
             EngineChoice::MonteCarlo => {
                 let Histories { until, seed, stop } = &self.options.histories;
                 let mut engine = MonteCarlo::new(k, nuclide, *until, *seed);
@@ -626,27 +634,10 @@ impl Planner<'_> {
                     }
                 };
                 let (dose, statistics) = engine.run(map, medium, &watch)?;
-                Ok((dose.0, Some(statistics)))
+                let notes = engine.validity(medium, lungs);
+                Ok(Computed { per_gbq: dose.0, statistics: Some(statistics), notes })
             }
         }
-    }
-
-    /// What a reader must know of the engine's dose in the lungs.
-    fn validity(
-        &self,
-        k: EnergyPerActivity,
-        medium: &Medium,
-        tissue: &Tissue,
-    ) -> Result<Vec<String>, PlanError> {
-        let (lungs, nuclide) = (&tissue.lungs, self.setting.device.nuclide());
-        Ok(match self.options.engine {
-            EngineChoice::Local => LocalDeposition { k }.validity(medium, lungs),
-            EngineChoice::Kernel => KernelConvolution::new(k, &nuclide)?.validity(medium, lungs),
-            EngineChoice::MonteCarlo if matches!(medium, Medium::Uniform(_)) => vec![
-                "betas were followed through uniform liver: dose in and beside the lungs is not reliable; give a CT, or --density tissue".to_owned(),
-            ],
-            EngineChoice::MonteCarlo => Vec::new(),
-        })
     }
 
     fn k_dose(&self) -> (f64, String) {
@@ -846,8 +837,9 @@ impl Planner<'_> {
         let perfusion = Perfusion::of(counts, tissue, t, self.folder)?;
         let map = perfusion.activity(counts, lungs.fraction)?;
         let regions = self.regions(&perfusion, tissue);
-        let (per_gbq, statistics) = self.dose(k, &map, medium, regions, progress)?;
-        warnings.extend(self.validity(k, medium, tissue)?);
+        let Computed { per_gbq, statistics, notes } =
+            self.dose(k, &map, medium, regions, &tissue.lungs, progress)?;
+        warnings.extend(notes);
         let errors = statistics.as_ref().map_or(&[][..], |s| &s.regions);
         if let Some(s) = statistics.as_ref().filter(|s| s.stopped) {
             warnings.push(format!(
@@ -1263,16 +1255,6 @@ impl Planner<'_> {
     }
 
     // ---- gate --------------------------------------------------------------------------------
-
-    /// A plan on structures that nobody drew waits until somebody accepts them.
-    fn hold_proposals(&mut self) -> Result<(), PlanError> {
-        if !self.inputs.structures.proposed.is_empty() {
-            let more = GateFile::parse(PROPOSED_GATE, "gates/proposed.toml")
-                .map_err(|e| PlanError::Setting(e.into()))?;
-            self.setting.gate.criterion.extend(more.criterion);
-        }
-        Ok(())
-    }
 
     fn limits(&self) -> BTreeMap<&'static str, (f64, String)> {
         let l = &self.setting.device.limit;

@@ -95,7 +95,7 @@ pub fn what_if(plan: &Plan, protocol: &Protocol, gbq: &[f64]) -> Result<WhatIf, 
     ] {
         measures.insert(name.to_owned(), value);
     }
-    let rule = gate_of(protocol)?;
+    let rule = gate_of(protocol, !plan.proposed.is_empty())?;
     // Limits of the device are known to the plan by the criteria that rest on them.
     let limits: BTreeMap<&str, (f64, String)> = rule
         .criterion

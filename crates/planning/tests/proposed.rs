@@ -4,7 +4,10 @@ use hepatica_imaging::segment::dice;
 use hepatica_imaging::{Mask, structure};
 use hepatica_phantom::{Options as Phantom, write_case};
 use hepatica_planning::inputs::{self, Knowingly};
+use hepatica_planning::whatif::what_if;
 use hepatica_planning::{Options, Status, plan_case};
+use hepatica_regimen::Protocol;
+use hepatica_regimen::gate::Gate;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -55,6 +58,14 @@ fn a_plan_on_proposals_waits_until_somebody_accepts_them() {
     let own = plan.gates[0].criteria.iter().find(|c| c.id == "structures_accepted").expect("asked");
     assert_eq!(own.status, Status::Hold);
     assert!(plan.warnings.iter().any(|w| w.contains("proposed, not drawn (not accepted yet)")));
+    // Asked again at the planned activities, the gate says the same.
+    let protocol = Protocol::named("captemy90").expect("shipped");
+    let gbq: Vec<_> = plan.sessions.iter().map(|s| s.prescription.activity_gbq).collect();
+    let again = what_if(&plan, &protocol, &gbq).expect("an answer").gate;
+    assert_eq!(again.status, plan.gates[0].status);
+    let criteria =
+        |g: &Gate| g.criteria.iter().map(|c| (c.id.clone(), c.status)).collect::<Vec<_>>();
+    assert_eq!(criteria(&again), criteria(&plan.gates[0]));
 
     // A person looked at them: the criterion is met, and nothing else has changed.
     let knowingly = Knowingly { accept_proposed: true, ..Knowingly::default() };

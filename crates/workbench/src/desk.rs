@@ -3,6 +3,7 @@
 //! page that somebody else has made old is told what changed, and loses nothing.
 
 use crate::opened::{Opened, today};
+use crate::people::sha256;
 use crate::problem::Problem;
 use crate::store::{Appended, Audit, Batch, Line, Recording, Store, line_of, lines_of};
 use axum::http::StatusCode;
@@ -13,7 +14,7 @@ use hepatica_regimen::{Event, Fact, Log};
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use std::ops::ControlFlow;
 use std::path::Path;
 use utoipa::ToSchema;
 
@@ -53,6 +54,13 @@ pub struct Entry {
     pub said: Option<Said>,
 }
 
+impl Entry {
+    /// Why, if it says something.
+    fn reason(&self) -> Option<&str> {
+        self.why.as_deref().map(str::trim).filter(|w| !w.is_empty())
+    }
+}
+
 /// What was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Recorded {
@@ -65,8 +73,7 @@ pub struct Recorded {
 }
 
 fn digest(value: &impl Serialize) -> Result<String, Problem> {
-    let bytes = serde_json::to_vec(value)?;
-    Ok(Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect())
+    Ok(sha256(&serde_json::to_vec(value)?))
 }
 
 /// An entry of the audit trail, now.
@@ -103,6 +110,23 @@ fn again(before: &Recording, patient: &str, request: &str, log: &Log) -> Result<
     Ok(Recorded { events, head: log.hash().to_owned(), again: true })
 }
 
+/// The course that an entry goes on, as its sender has seen it; or what was recorded of it before.
+async fn asked(
+    store: &dyn Store,
+    patient: &str,
+    entry: &Entry,
+    request: &str,
+) -> Result<ControlFlow<Recorded, Opened>, Problem> {
+    let opened = Opened::read(store, patient, None).await?;
+    if let Some(before) = store.recording(&entry.key).await? {
+        return again(&before, patient, request, &opened.log).map(ControlFlow::Break);
+    }
+    match stale(&opened.log, &entry.head) {
+        Some(problem) => Err(problem),
+        None => Ok(ControlFlow::Continue(opened)),
+    }
+}
+
 /// Records what is said of a course.
 ///
 /// # Errors
@@ -115,16 +139,12 @@ pub async fn record(
 ) -> Result<Recorded, Problem> {
     check_texts(&entry.key, entry.why.as_deref())?;
     let request = digest(entry)?;
-    let opened = Opened::read(store, patient, None).await?;
-    if let Some(before) = store.recording(&entry.key).await? {
-        return again(&before, patient, &request, &opened.log);
-    }
-    let stale = stale(&opened.log, &entry.head);
-    if let Some(problem) = stale {
-        return Err(problem);
-    }
+    let opened = match asked(store, patient, entry, &request).await? {
+        ControlFlow::Continue(opened) => opened,
+        ControlFlow::Break(recorded) => return Ok(recorded),
+    };
     let (on, facts) = facts(&opened, entry)?;
-    let why = entry.why.as_deref().map(str::trim).filter(|w| !w.is_empty()).map(str::to_owned);
+    let why = entry.reason().map(str::to_owned);
     let at = entry.at.or_else(|| {
         let of = entry.corrects.as_ref()?;
         opened.log.event(&EventId(of.clone()))?.at
@@ -149,13 +169,10 @@ pub async fn record_simulation(
 ) -> Result<Recorded, Problem> {
     check_texts(&entry.key, entry.why.as_deref())?;
     let request = digest(&(entry, &simulation))?;
-    let opened = Opened::read(store, patient, None).await?;
-    if let Some(before) = store.recording(&entry.key).await? {
-        return again(&before, patient, &request, &opened.log);
-    }
-    if let Some(problem) = stale(&opened.log, &entry.head) {
-        return Err(problem);
-    }
+    let opened = match asked(store, patient, entry, &request).await? {
+        ControlFlow::Continue(opened) => opened,
+        ControlFlow::Break(recorded) => return Ok(recorded),
+    };
     let on = entry.on.ok_or_else(|| Problem::refused("on: which day was the procedure done?"))?;
     let course = opened.course()?;
     Desk { protocol: &opened.protocol, course: &course, today: today() }
@@ -193,7 +210,7 @@ fn stale(log: &Log, seen: &str) -> Option<Problem> {
 fn facts(opened: &Opened, entry: &Entry) -> Result<(Date, Vec<Fact>), Problem> {
     let course = opened.course()?;
     let desk = Desk { protocol: &opened.protocol, course: &course, today: today() };
-    let why = entry.why.as_deref().map(str::trim).filter(|w| !w.is_empty());
+    let why = entry.reason();
     let of = match &entry.corrects {
         None => None,
         Some(id) => {

@@ -90,6 +90,12 @@ const ROLES: [(Role, &str, &[Act]); 6] = [
     (Role::Administrator, "administrator", &[Act::Audit]),
 ];
 
+impl Role {
+    fn allows(self, act: Act) -> bool {
+        ROLES.iter().any(|r| r.0 == self && r.2.contains(&act))
+    }
+}
+
 /// A role at a centre, `physician@basel`, or at all of them, `statistician`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
@@ -173,18 +179,15 @@ impl Who {
     /// Whether something may be done to a patient of a centre (empty: of none).
     #[must_use]
     pub fn may(&self, act: Act, centre: &str) -> bool {
-        let allows = |g: &Grant| {
-            g.centre.as_deref().is_none_or(|c| c == centre)
-                && ROLES.iter().any(|r| r.0 == g.role && r.2.contains(&act))
-        };
+        let allows =
+            |g: &Grant| g.centre.as_deref().is_none_or(|c| c == centre) && g.role.allows(act);
         self.local || self.grants.iter().any(allows)
     }
 
     /// Whether something may be done somewhere.
     #[must_use]
     pub fn may_somewhere(&self, act: Act) -> bool {
-        let allows = |g: &Grant| ROLES.iter().any(|r| r.0 == g.role && r.2.contains(&act));
-        self.local || self.grants.iter().any(allows)
+        self.local || self.grants.iter().any(|g| g.role.allows(act))
     }
 
     /// Why something may not be done.
@@ -307,7 +310,8 @@ pub struct Signature {
     pub at: String,
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 

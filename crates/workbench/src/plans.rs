@@ -24,6 +24,8 @@ pub const BUILT_IN: &str = "built-in";
 const CT_MM: f64 = 2.0;
 /// What is shown around the liver.
 const MARGIN_MM: f64 = 45.0;
+/// How the names of folders in the making begin.
+pub(crate) const MAKING: &str = ".making-";
 /// Files of a plan that may be asked for.
 const FILES: [&str; 7] = [
     "plan.json",
@@ -134,31 +136,33 @@ fn folder(app: &App, id: &str) -> PathBuf {
     app.data.join("plans").join(id)
 }
 
+fn io(path: &Path) -> impl Fn(std::io::Error) -> String {
+    let shown = path.display().to_string();
+    move |e| format!("{shown}: cannot be written ({e})")
+}
+
+/// A folder beside one that is to be: what is made in it is moved there whole.
+fn beside(folder: &Path) -> Result<tempfile::TempDir, String> {
+    let parent = folder.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(io(parent))?;
+    tempfile::Builder::new().prefix(MAKING).tempdir_in(parent).map_err(io(parent))
+}
+
 /// Makes a plan and gives its decision in a sentence.
 ///
 /// # Errors
 /// One sentence.
 pub fn make(order: &Order, tell: &dyn Fn(&str, f64)) -> Result<String, String> {
     let said = |e: &dyn std::fmt::Display| e.to_string();
-    let io = |path: &Path| {
-        let shown = path.display().to_string();
-        move |e: std::io::Error| format!("{shown}: cannot be written ({e})")
-    };
     let mut from = 0.0;
     if let Some(options) = &order.phantom {
         from = 0.4;
-        let parent = order.case.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(parent).map_err(io(parent))?;
-        let making = tempfile::Builder::new().prefix(".making-").tempdir_in(parent);
-        let making = making.map_err(io(parent))?;
+        let making = beside(&order.case)?;
         write_case(making.path(), options, &|what, done| tell(what, 0.4 * done))
             .map_err(|e| said(&e))?;
         fs::rename(making.keep(), &order.case).map_err(io(&order.case))?;
     }
-    let parent = order.out.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(io(parent))?;
-    let making = tempfile::Builder::new().prefix(".making-").tempdir_in(parent);
-    let making = making.map_err(io(parent))?;
+    let making = beside(&order.out)?;
     let course = making.path().join("course");
     fs::write(&course, &order.course).map_err(io(&course))?;
     let options =
@@ -205,15 +209,9 @@ fn around(grid: &Grid, liver: &Mask) -> Grid {
 /// The same place with voxels of another size.
 fn coarse(grid: &Grid, mm: f64) -> Result<Grid, String> {
     let spacing = grid.spacing_mm().map(|d| d.max(mm));
-    let [nx, ny, nz] = grid.size();
-    let old = grid.spacing_mm();
-    let size = [nx, ny, nz];
+    let (old, size) = (grid.spacing_mm(), grid.size());
     let size = [0, 1, 2].map(|k| ((size[k] as f64 * old[k] / spacing[k]).floor() as usize).max(1));
-    // Centres of the first voxels: both begin at the same edge.
-    let shift = [0, 1, 2].map(|k| 0.5 * (spacing[k] / old[k] - 1.0));
-    let origin = grid.world(shift);
-    Grid::new(size, spacing, [origin.x, origin.y, origin.z], *grid.axes())
-        .map_err(|e| e.to_string())
+    grid.with_voxels(size, spacing).map_err(|e| e.to_string())
 }
 
 /// Where a structure is, in mm as NIfTI has them: to the right, to the front, up.
@@ -289,13 +287,15 @@ pub fn file(app: &App, id: &str, name: &str) -> Result<PathBuf, Problem> {
     if path.is_file() { Ok(path) } else { Err(missing()) }
 }
 
-fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Problem> {
+/// What a file of a plan holds, and its bytes.
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<(T, Vec<u8>), Problem> {
     let wrong = |e: &dyn std::fmt::Display| {
         let detail = format!("{}: cannot be read ({e}); plan again", path.display());
         Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "plan", detail)
     };
     let bytes = fs::read(path).map_err(|e| wrong(&e))?;
-    serde_json::from_slice(&bytes).map_err(|e| wrong(&e))
+    let value = serde_json::from_slice(&bytes).map_err(|e| wrong(&e))?;
+    Ok((value, bytes))
 }
 
 /// A plan, with the bytes it is kept in.
@@ -303,9 +303,7 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Problem> {
 /// # Errors
 /// When there is none.
 pub fn plan(app: &App, id: &str) -> Result<(Plan, Vec<u8>), Problem> {
-    let path = file(app, id, "plan.json")?;
-    let bytes = fs::read(&path).map_err(|_| Problem::not_found(format!("no plan {id}")))?;
-    Ok((read(&path)?, bytes))
+    read(&file(app, id, "plan.json")?)
 }
 
 /// Its dose-volume curves at the prescribed activities.
@@ -313,7 +311,7 @@ pub fn plan(app: &App, id: &str) -> Result<(Plan, Vec<u8>), Problem> {
 /// # Errors
 /// When there is no such plan.
 pub fn curves(app: &App, id: &str) -> Result<Vec<Curve>, Problem> {
-    read(&file(app, id, "dvh.json")?)
+    Ok(read(&file(app, id, "dvh.json")?)?.0)
 }
 
 /// Where its lesions are, in mm to the right, to the front, up.
@@ -321,7 +319,7 @@ pub fn curves(app: &App, id: &str) -> Result<Vec<Curve>, Problem> {
 /// # Errors
 /// When there is no such plan.
 pub fn lesions(app: &App, id: &str) -> Result<BTreeMap<String, [f64; 3]>, Problem> {
-    read(&file(app, id, "lesions.json")?)
+    Ok(read(&file(app, id, "lesions.json")?)?.0)
 }
 
 /// The protocol a plan was made with: that of the course it was made for.

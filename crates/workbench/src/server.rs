@@ -4,9 +4,9 @@ use crate::jobs::{self, Board};
 use crate::people::{self, People};
 use crate::problem::Problem;
 use crate::site::SiteError;
-use crate::store::{Postgres, Sqlite, Store, StoreError};
+use crate::store::{self, Store, StoreError};
 use crate::tls::{Tls, TlsListener};
-use crate::{access, api, desk, examples, guard, pages};
+use crate::{access, api, desk, examples, guard, pages, plans};
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::{Router, middleware};
@@ -213,7 +213,7 @@ fn lock(data: &Path) -> Result<File, WorkbenchError> {
 
 fn forget_unfinished(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(".making-") {
+        if entry.file_name().to_string_lossy().starts_with(plans::MAKING) {
             // It only takes room: the next start tries again.
             let _ = std::fs::remove_dir_all(entry.path());
         }
@@ -227,8 +227,8 @@ impl Server {
     /// One sentence.
     pub async fn bind(config: Config) -> Result<Self, WorkbenchError> {
         let access = &config.access;
-        let sqlite = config.data.join("hepatica.sqlite");
-        let may_have_accounts = config.database.is_some() || sqlite.is_file();
+        let may_have_accounts =
+            config.database.is_some() || store::sqlite_in(&config.data).is_file();
         guard::check_listen(config.listen, access, may_have_accounts)
             .map_err(WorkbenchError::Listen)?;
         let local = config.listen.ip().is_loopback();
@@ -252,10 +252,7 @@ impl Server {
             // What a run that was cut off had begun.
             forget_unfinished(&path);
         }
-        let store: Box<dyn Store> = match &config.database {
-            Some(address) => Box::new(Postgres::open(address).await?),
-            None => Box::new(Sqlite::open(&sqlite).await?),
-        };
+        let store = store::open(&config.data, config.database.as_deref()).await?;
         let accounts = store.has_accounts().await?;
         guard::check_listen(config.listen, access, accounts).map_err(WorkbenchError::Listen)?;
         if config.examples && local && !accounts && store.heads().await?.is_empty() {

@@ -8,7 +8,7 @@
 use crate::WorkbenchError;
 use crate::opened::{OpenError, Opened};
 use crate::people::{self, Account, Grant};
-use crate::store::{Contents, KeptRecording, KeyedLines, Postgres, Sqlite, Store, StoreError};
+use crate::store::{self, Contents, KeptRecording, KeyedLines, Store, StoreError};
 use hepatica_regimen::Log;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -136,8 +136,7 @@ impl<W> Hashed<W> {
     }
 
     fn sum(self) -> (u64, String) {
-        let sum = self.hash.finalize();
-        (self.bytes, sum.iter().map(|b| format!("{b:02x}")).collect())
+        (self.bytes, people::hex(&self.hash.finalize()))
     }
 }
 
@@ -170,12 +169,6 @@ pub struct Site {
     pub data: PathBuf,
     /// Its PostgreSQL database; none: SQLite in the data folder.
     pub database: Option<String>,
-}
-
-impl Site {
-    fn sqlite(&self) -> PathBuf {
-        self.data.join("hepatica.sqlite")
-    }
 }
 
 // ---- export --------------------------------------------------------------------------------------
@@ -277,16 +270,13 @@ fn plain(name: &str) -> bool {
 /// # Errors
 /// One sentence.
 pub async fn export(site: &Site, out: &Path, cases: bool, who: &str) -> Result<Summary, SiteError> {
-    let store: Box<dyn Store> = match &site.database {
-        Some(address) => Box::new(Postgres::open(address).await?),
-        None if site.sqlite().is_file() => Box::new(Sqlite::open(&site.sqlite()).await?),
-        None => {
-            return Err(SiteError::Place(format!(
-                "{}: there is no store in this folder; say which with --data or --database",
-                site.data.display()
-            )));
-        }
-    };
+    if site.database.is_none() && !store::sqlite_in(&site.data).is_file() {
+        return Err(SiteError::Place(format!(
+            "{}: there is no store in this folder; say which with --data or --database",
+            site.data.display()
+        )));
+    }
+    let store = store::open(&site.data, site.database.as_deref()).await?;
     if out.exists() {
         return Err(exists(out));
     }
@@ -561,11 +551,7 @@ pub async fn import(from: &Path, site: &Site) -> Result<Summary, SiteError> {
         let said = list.summary.courses;
         return Err(reading.wrong(format!("holds {courses} courses, but says {said}")));
     }
-    let inner = Site { data: making.path().to_owned(), database: None };
-    let store: Box<dyn Store> = match &site.database {
-        Some(address) => Box::new(Postgres::open(address).await?),
-        None => Box::new(Sqlite::open(&inner.sqlite()).await?),
-    };
+    let store = store::open(making.path(), site.database.as_deref()).await?;
     let filled = store.fill(&lines, &rest).await?;
     store.close().await;
     if !filled {
@@ -630,14 +616,10 @@ pub enum AccountChange {
 }
 
 async fn opened(site: &Site) -> Result<Box<dyn Store>, SiteError> {
-    let wrong = |source| SiteError::File { path: site.data.clone(), doing: "written", source };
-    Ok(match &site.database {
-        Some(address) => Box::new(Postgres::open(address).await?),
-        None => {
-            fs::create_dir_all(&site.data).map_err(wrong)?;
-            Box::new(Sqlite::open(&site.sqlite()).await?)
-        }
-    })
+    if site.database.is_none() {
+        fs::create_dir_all(&site.data).map_err(file(&site.data, "written"))?;
+    }
+    Ok(store::open(&site.data, site.database.as_deref()).await?)
 }
 
 async fn change_account(

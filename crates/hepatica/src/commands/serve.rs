@@ -1,10 +1,11 @@
 //! `hepatica serve`
 
-use super::{CommandError, course};
+use super::{CommandError, course, import::Place};
 use crate::term;
 use clap::ValueHint;
+use hepatica_workbench::site::Site;
 use hepatica_workbench::tls::Tls;
-use hepatica_workbench::{Access, Config, default_data_folder, serve};
+use hepatica_workbench::{Access, Config, serve};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -23,12 +24,8 @@ pub struct Args {
     /// Where to listen; beyond this machine only with TLS and accounts
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8090")]
     listen: SocketAddr,
-    /// Folder of the store, cases and plans; the user's data folder if left out
-    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
-    data: Option<PathBuf>,
-    /// PostgreSQL database in place of the embedded store
-    #[arg(long, value_name = "URL")]
-    database: Option<String>,
+    #[command(flatten)]
+    place: Place,
     /// Name it is opened by, beside those of this machine; may be repeated
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
@@ -53,13 +50,13 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<bool, CommandError> {
-    let data = args.data.clone().map_or_else(default_data_folder, Ok)?;
+    let Site { data, database } = args.place.site()?;
     let tls = args.tls_certificate.clone().zip(args.tls_key.clone());
     let tls = tls.map(|(certificate, key)| Tls { certificate, key });
     let config = Config {
         listen: args.listen,
         data: data.clone(),
-        database: args.database.clone(),
+        database,
         who: course::recorder(args.by.clone())?,
         examples: !args.no_examples,
         phantom: hepatica_phantom::Options::default(),

@@ -28,7 +28,7 @@ const ML: std::ops::RangeInclusive<f64> = 400.0..=4500.0;
 pub fn liver(ct: &Image<i16>) -> Result<Mask, SegmentError> {
     let (grid, hu) = cubes(ct, CUBE_MM)?;
     let body = filled_body(&grid, &hu)?;
-    let [middle] = body.centre_mm();
+    let middle = body.middle_mm();
     let even = smooth(&hu, grid.size());
     let bone = Volume::new(&grid, hu.iter().map(|h| *h > BONE_ABOVE_HU).collect());
     let room = body.eroded(4.0).minus(&bone.dilated(4.0));

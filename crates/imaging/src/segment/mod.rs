@@ -61,11 +61,7 @@ fn cubes(ct: &Image<i16>, mm: f64) -> Result<(Grid, Vec<f32>), SegmentError> {
     let size: [usize; 3] = std::array::from_fn(|a| {
         ((own.size()[a] as f64 * own.spacing_mm()[a] / spacing[a]).ceil() as usize).max(1)
     });
-    // The corner of the first voxel stays where it is.
-    let first = std::array::from_fn(|a| 0.5 * spacing[a] / own.spacing_mm()[a] - 0.5);
-    let origin = own.world(first);
-    let grid = Grid::new(size, spacing, [origin.x, origin.y, origin.z], *own.axes())
-        .map_err(|_| SegmentError::Grid(mm))?;
+    let grid = own.with_voxels(size, spacing).map_err(|_| SegmentError::Grid(mm))?;
     let hu = resample::box_average(ct, &grid, -1000.0).into_data();
     Ok((grid, hu))
 }
@@ -152,7 +148,7 @@ pub fn lungs(ct: &Image<i16>) -> Result<Lungs, SegmentError> {
         return Err(SegmentError::NoLung(most, LUNG_AT_LEAST_ML));
     }
     parts.retain(|part| part.ml() >= (0.1 * most).max(5.0));
-    let middle = body.centre_mm()[0];
+    let middle = body.middle_mm();
     let mut sides = [Volume::none(&grid), Volume::none(&grid), Volume::none(&grid)];
     for part in &parts {
         // To the patient's left x rises. A part with a quarter of itself on either side is both lungs.

@@ -36,6 +36,13 @@ impl Volume {
         Self { inside, ..self.shell() }
     }
 
+    /// These voxels and no other.
+    fn only(&self, voxels: impl IntoIterator<Item = usize>) -> Self {
+        let mut inside = vec![false; self.inside.len()];
+        voxels.into_iter().for_each(|n| inside[n] = true);
+        self.with(inside)
+    }
+
     fn shell(&self) -> Self {
         Self { inside: Vec::new(), ..*self }
     }
@@ -91,9 +98,9 @@ impl Volume {
         self.voxels().map(|n| f64::from(values[n])).sum::<f64>() / self.count().max(1) as f64
     }
 
-    /// Mean world x of the voxels, and indices of their middle.
-    pub fn centre_mm(&self) -> [f64; 1] {
-        [self.voxels().map(|n| self.x_of(n)).sum::<f64>() / self.count().max(1) as f64]
+    /// Mean world x of the voxels.
+    pub fn middle_mm(&self) -> f64 {
+        self.voxels().map(|n| self.x_of(n)).sum::<f64>() / self.count().max(1) as f64
     }
 
     /// Part of the voxels whose x is above `x`.
@@ -124,66 +131,52 @@ impl Volume {
         self.bounds().is_some_and(|b| b[2][0] == 0 || b[2][1] + 1 == self.size[2])
     }
 
+    /// Voxels of each part that touches no other (faces count).
+    fn parts(&self) -> Vec<Vec<usize>> {
+        let mut seen = vec![false; self.inside.len()];
+        let mut parts = Vec::new();
+        for n in self.voxels() {
+            if !seen[n] {
+                parts.push(self.flood(n, &mut seen));
+            }
+        }
+        parts
+    }
+
+    fn ml_of(&self, part: &[usize]) -> f64 {
+        part.len() as f64 * self.voxel_ml
+    }
+
     /// Parts that do not touch (faces count), largest first.
     pub fn components(&self) -> Vec<Self> {
-        let mut parts: Vec<Vec<usize>> = Vec::new();
-        let mut seen = vec![false; self.inside.len()];
-        for n in self.voxels() {
-            if seen[n] {
-                continue;
-            }
-            parts.push(self.flood(&[n], &mut seen));
-        }
+        let mut parts = self.parts();
         // Small ones by the thousand are noise.
-        parts.retain(|p| p.len() as f64 * self.voxel_ml > 0.5);
+        parts.retain(|p| self.ml_of(p) > 0.5);
         parts.sort_by_key(|p| std::cmp::Reverse(p.len()));
-        parts
-            .into_iter()
-            .take(64)
-            .map(|voxels| {
-                let mut inside = vec![false; self.inside.len()];
-                voxels.into_iter().for_each(|n| inside[n] = true);
-                self.with(inside)
-            })
-            .collect()
+        parts.into_iter().take(64).map(|voxels| self.only(voxels)).collect()
     }
 
     /// Everything in parts of more than `ml`.
     pub fn components_above(&self, ml: f64) -> Self {
-        let mut inside = vec![false; self.inside.len()];
-        let mut seen = vec![false; self.inside.len()];
-        for n in self.voxels() {
-            if !seen[n] {
-                let part = self.flood(&[n], &mut seen);
-                if part.len() as f64 * self.voxel_ml > ml {
-                    part.into_iter().for_each(|n| inside[n] = true);
-                }
-            }
-        }
-        self.with(inside)
+        self.only(self.parts().into_iter().filter(|p| self.ml_of(p) > ml).flatten())
     }
 
     pub fn largest(&self) -> Self {
-        self.components()
-            .into_iter()
-            .next()
-            .unwrap_or_else(|| self.with(vec![false; self.inside.len()]))
+        self.components().into_iter().next().unwrap_or_else(|| self.only([]))
     }
 
     /// The part that holds a voxel.
     pub fn part_with(&self, seed: usize) -> Self {
-        let mut inside = vec![false; self.inside.len()];
-        if self.inside[seed] {
-            let part = self.flood(&[seed], &mut vec![false; self.inside.len()]);
-            part.into_iter().for_each(|n| inside[n] = true);
+        if !self.inside[seed] {
+            return self.only([]);
         }
-        self.with(inside)
+        self.only(self.flood(seed, &mut vec![false; self.inside.len()]))
     }
 
-    fn flood(&self, from: &[usize], seen: &mut [bool]) -> Vec<usize> {
+    fn flood(&self, from: usize, seen: &mut [bool]) -> Vec<usize> {
         let [nx, ny, nz] = self.size;
-        let mut part: Vec<usize> = from.to_vec();
-        from.iter().for_each(|n| seen[*n] = true);
+        let mut part = vec![from];
+        seen[from] = true;
         let mut next = 0;
         while let Some(&n) = part.get(next) {
             next += 1;

@@ -13,7 +13,7 @@ use hepatica_regimen::log::LogError;
 use hepatica_regimen::{Event, Log};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 use utoipa::ToSchema;
 
@@ -301,6 +301,23 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     ) -> Result<bool, StoreError>;
     /// Waits until everything is closed.
     async fn close(&self);
+}
+
+/// The file of the embedded store in a data folder.
+#[must_use]
+pub fn sqlite_in(data: &Path) -> PathBuf {
+    data.join("hepatica.sqlite")
+}
+
+/// Opens the store of a data folder, or the PostgreSQL database at an address in its place.
+///
+/// # Errors
+/// As [`Sqlite::open`] and [`Postgres::open`].
+pub async fn open(data: &Path, database: Option<&str>) -> Result<Box<dyn Store>, StoreError> {
+    Ok(match database {
+        Some(address) => Box::new(Postgres::open(address).await?),
+        None => Box::new(Sqlite::open(&sqlite_in(data)).await?),
+    })
 }
 
 /// The lines of a course whose chain was checked.

@@ -225,6 +225,58 @@ macro_rules! put {
     };
 }
 
+// The values of a row are named once, whoever adds it.
+macro_rules! add_event {
+    ($to:expr, $patient:expr, $place:expr, $line:expr, $key:expr) => {
+        put!($to, ADD_EVENT, $patient, $place, $line.id, $line.line, $line.before, $line.hash, $key)
+    };
+}
+macro_rules! add_audit {
+    ($to:expr, $entry:expr) => {
+        put!($to, ADD_AUDIT, $entry.at, $entry.who, $entry.what, $entry.patient, $entry.detail)
+    };
+}
+macro_rules! add_job {
+    ($to:expr, $job:expr) => {
+        put!(
+            $to,
+            ADD_JOB,
+            $job.id,
+            $job.kind,
+            $job.patient,
+            $job.asked,
+            *$job.state.word(),
+            $job.said,
+            $job.who,
+            $job.created,
+            $job.finished
+        )
+    };
+}
+macro_rules! put_account {
+    ($to:expr, $account:expr) => {
+        put!(
+            $to,
+            PUT_ACCOUNT,
+            $account.name,
+            $account.password,
+            $account.grants,
+            $account.closed,
+            $account.changed
+        )
+    };
+}
+macro_rules! add_placement {
+    ($to:expr, $p:expr) => {
+        put!($to, PLACE, $p.patient, $p.centre, $p.who, $p.at)
+    };
+}
+macro_rules! add_signature {
+    ($to:expr, $s:expr) => {
+        put!($to, SIGN, $s.plan, $s.sha256, $s.who, $s.roles, $s.why, $s.at)
+    };
+}
+
 macro_rules! store {
     ($name:ident) => {
         #[async_trait]
@@ -271,42 +323,26 @@ macro_rules! store {
                 }
                 let stale = |e| if taken(&e) { Ok(Appended::Stale) } else { Err(wrong(e)) };
                 for (place, l) in (batch.place..).zip(&batch.lines) {
-                    let added = sqlx::query(ADD_EVENT)
-                        .bind(&batch.patient)
-                        .bind(place)
-                        .bind(&l.id)
-                        .bind(&l.line)
-                        .bind(&l.before)
-                        .bind(&l.hash)
-                        .bind(&batch.key)
-                        .execute(&mut *tx)
-                        .await;
+                    let added = add_event!(&mut *tx, batch.patient, place, l, batch.key);
                     if let Err(e) = added {
                         return stale(e);
                     }
                 }
-                let noted = sqlx::query(ADD_RECORDING)
-                    .bind(&batch.key)
-                    .bind(&batch.patient)
-                    .bind(&batch.request)
-                    .bind(batch.place)
-                    .bind(batch.lines.len() as i64)
-                    .bind(batch.recorded.to_string())
-                    .execute(&mut *tx)
-                    .await;
+                let (events, recorded) = (batch.lines.len() as i64, batch.recorded.to_string());
+                let noted = put!(
+                    &mut *tx,
+                    ADD_RECORDING,
+                    batch.key,
+                    batch.patient,
+                    batch.request,
+                    batch.place,
+                    events,
+                    recorded
+                );
                 if let Err(e) = noted {
                     return stale(e);
                 }
-                let a = &batch.audit;
-                sqlx::query(ADD_AUDIT)
-                    .bind(&a.at)
-                    .bind(&a.who)
-                    .bind(&a.what)
-                    .bind(&a.patient)
-                    .bind(&a.detail)
-                    .execute(&mut *tx)
-                    .await
-                    .map_err(wrong)?;
+                add_audit!(&mut *tx, batch.audit).map_err(wrong)?;
                 tx.commit().await.map_err(wrong)?;
                 Ok(Appended::New)
             }
@@ -321,15 +357,7 @@ macro_rules! store {
             }
 
             async fn audit(&self, a: &Audit) -> Result<(), StoreError> {
-                sqlx::query(ADD_AUDIT)
-                    .bind(&a.at)
-                    .bind(&a.who)
-                    .bind(&a.what)
-                    .bind(&a.patient)
-                    .bind(&a.detail)
-                    .execute(&self.pool)
-                    .await
-                    .map_err(|e| failed(&self.place, "written", e))?;
+                add_audit!(&self.pool, a).map_err(|e| failed(&self.place, "written", e))?;
                 Ok(())
             }
 
@@ -350,19 +378,7 @@ macro_rules! store {
             }
 
             async fn add_job(&self, j: &Job) -> Result<(), StoreError> {
-                sqlx::query(ADD_JOB)
-                    .bind(&j.id)
-                    .bind(&j.kind)
-                    .bind(&j.patient)
-                    .bind(&j.asked)
-                    .bind(j.state.word())
-                    .bind(&j.said)
-                    .bind(&j.who)
-                    .bind(&j.created)
-                    .bind(&j.finished)
-                    .execute(&self.pool)
-                    .await
-                    .map_err(|e| failed(&self.place, "written", e))?;
+                add_job!(&self.pool, j).map_err(|e| failed(&self.place, "written", e))?;
                 Ok(())
             }
 
@@ -373,13 +389,8 @@ macro_rules! store {
                 said: &str,
                 finished: Option<Timestamp>,
             ) -> Result<(), StoreError> {
-                sqlx::query(MOVE_JOB)
-                    .bind(id)
-                    .bind(state.word())
-                    .bind(said)
-                    .bind(finished.map(|t| t.to_string()))
-                    .execute(&self.pool)
-                    .await
+                let finished = finished.map(|t| t.to_string());
+                put!(&self.pool, MOVE_JOB, *id, *state.word(), *said, finished)
                     .map_err(|e| failed(&self.place, "written", e))?;
                 Ok(())
             }
@@ -434,8 +445,7 @@ macro_rules! store {
             async fn put_account(&self, a: &Account) -> Result<(), StoreError> {
                 let wrong = |e| failed(&self.place, "written", e);
                 let mut tx = self.pool.begin_with(Self::BEGIN).await.map_err(wrong)?;
-                put!(&mut *tx, PUT_ACCOUNT, a.name, a.password, a.grants, a.closed, a.changed)
-                    .map_err(wrong)?;
+                put_account!(&mut *tx, a).map_err(wrong)?;
                 put!(&mut *tx, END_SESSIONS, a.name).map_err(wrong)?;
                 tx.commit().await.map_err(wrong)
             }
@@ -480,8 +490,7 @@ macro_rules! store {
             }
 
             async fn place_patient(&self, p: &Placement) -> Result<(), StoreError> {
-                put!(&self.pool, PLACE, p.patient, p.centre, p.who, p.at)
-                    .map_err(|e| failed(&self.place, "written", e))?;
+                add_placement!(&self.pool, p).map_err(|e| failed(&self.place, "written", e))?;
                 Ok(())
             }
 
@@ -495,8 +504,7 @@ macro_rules! store {
             }
 
             async fn sign(&self, s: &Signature) -> Result<(), StoreError> {
-                put!(&self.pool, SIGN, s.plan, s.sha256, s.who, s.roles, s.why, s.at)
-                    .map_err(|e| failed(&self.place, "written", e))?;
+                add_signature!(&self.pool, s).map_err(|e| failed(&self.place, "written", e))?;
                 Ok(())
             }
 
@@ -562,67 +570,36 @@ macro_rules! store {
                 }
                 for (patient, lines) in courses {
                     for (place, (l, key)) in (0_i64..).zip(lines) {
-                        sqlx::query(ADD_EVENT)
-                            .bind(patient)
-                            .bind(place)
-                            .bind(&l.id)
-                            .bind(&l.line)
-                            .bind(&l.before)
-                            .bind(&l.hash)
-                            .bind(key)
-                            .execute(&mut *tx)
-                            .await
-                            .map_err(wrong)?;
+                        add_event!(&mut *tx, *patient, place, l, *key).map_err(wrong)?;
                     }
                 }
                 for r in &rest.recordings {
-                    sqlx::query(ADD_RECORDING)
-                        .bind(&r.key)
-                        .bind(&r.patient)
-                        .bind(&r.request)
-                        .bind(r.first)
-                        .bind(r.events)
-                        .bind(&r.recorded)
-                        .execute(&mut *tx)
-                        .await
-                        .map_err(wrong)?;
+                    put!(
+                        &mut *tx,
+                        ADD_RECORDING,
+                        r.key,
+                        r.patient,
+                        r.request,
+                        r.first,
+                        r.events,
+                        r.recorded
+                    )
+                    .map_err(wrong)?;
                 }
                 for a in &rest.audit {
-                    sqlx::query(ADD_AUDIT)
-                        .bind(&a.at)
-                        .bind(&a.who)
-                        .bind(&a.what)
-                        .bind(&a.patient)
-                        .bind(&a.detail)
-                        .execute(&mut *tx)
-                        .await
-                        .map_err(wrong)?;
+                    add_audit!(&mut *tx, a).map_err(wrong)?;
                 }
                 for j in &rest.jobs {
-                    sqlx::query(ADD_JOB)
-                        .bind(&j.id)
-                        .bind(&j.kind)
-                        .bind(&j.patient)
-                        .bind(&j.asked)
-                        .bind(j.state.word())
-                        .bind(&j.said)
-                        .bind(&j.who)
-                        .bind(&j.created)
-                        .bind(&j.finished)
-                        .execute(&mut *tx)
-                        .await
-                        .map_err(wrong)?;
+                    add_job!(&mut *tx, j).map_err(wrong)?;
                 }
                 for a in &rest.accounts {
-                    put!(&mut *tx, PUT_ACCOUNT, a.name, a.password, a.grants, a.closed, a.changed)
-                        .map_err(wrong)?;
+                    put_account!(&mut *tx, a).map_err(wrong)?;
                 }
                 for p in &rest.placements {
-                    put!(&mut *tx, PLACE, p.patient, p.centre, p.who, p.at).map_err(wrong)?;
+                    add_placement!(&mut *tx, p).map_err(wrong)?;
                 }
                 for s in &rest.signatures {
-                    put!(&mut *tx, SIGN, s.plan, s.sha256, s.who, s.roles, s.why, s.at)
-                        .map_err(wrong)?;
+                    add_signature!(&mut *tx, s).map_err(wrong)?;
                 }
                 tx.commit().await.map_err(wrong)?;
                 Ok(true)
