@@ -11,6 +11,7 @@ use hepatica_planning::pipeline::{Drawn, DrawnOn};
 use hepatica_planning::{Plan, Planned};
 use rayon::prelude::*;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Folder of these files in that of a plan.
 pub const FOLDER: &str = "dicom";
@@ -37,7 +38,7 @@ fn structures(
     on: DrawnOn<'_>,
     context: &Context,
 ) -> Result<Option<SegReference>, CommandError> {
-    let masks: Vec<Mask> = drawn.par_iter().map(|d| d.structure.on(on.grid)).collect();
+    let masks: Vec<Arc<Mask>> = drawn.par_iter().map(|d| d.structure.on(on.grid)).collect();
     if masks.iter().all(|m| m.fractions().iter().all(|f| *f < 0.5)) {
         return Ok(None);
     }

@@ -178,6 +178,7 @@ impl Solid {
         });
         let lattice = Lattice {
             solid: self,
+            voxels: Voxels { columns: nx, rows: ny, fine },
             scale: [0, 1].map(|a| sign[a] * fine[a] as f64 / spacing[a]),
             shift: [0, 1].map(|a| {
                 (0.5 - origin[a] * sign[a] / spacing[a] - bounds.start[a] as f64) * fine[a] as f64
@@ -205,16 +206,7 @@ impl Solid {
                 let all = windows.iter().copied().reduce(Window::union);
                 for (piece, own) in pieces.iter().zip(windows) {
                     let window = all.filter(|w| 2 * w.len() <= 3 * own.len()).unwrap_or(own);
-                    lattice.add(
-                        piece,
-                        window,
-                        &up,
-                        &mut fields,
-                        fine,
-                        [nx, ny],
-                        first,
-                        &mut slices,
-                    );
+                    lattice.add(piece, window, &up, &mut fields, first, &mut slices);
                 }
                 (first, slices)
             })
@@ -453,6 +445,7 @@ const BLOCK: usize = 16;
 /// Pixels of a plane, in a window of the grid.
 struct Lattice<'a> {
     solid: &'a Solid,
+    voxels: Voxels,
     /// From mm to pixels, pixel n from n to n + 1.
     scale: [f64; 2],
     shift: [f64; 2],
@@ -493,6 +486,30 @@ struct Field {
     distance: Vec<f32>,
     /// What it covers, in pixels.
     sum: f64,
+}
+
+/// Voxels of a slice under the pixels of the lattice: `fine` of these along each side of one.
+#[derive(Debug, Clone, Copy)]
+struct Voxels {
+    columns: usize,
+    rows: usize,
+    fine: [usize; 2],
+}
+
+impl Voxels {
+    fn in_slice(&self) -> usize {
+        self.columns * self.rows
+    }
+
+    /// The number of the voxel under every pixel of a window, in the order of the pixels.
+    fn of(self, window: Window) -> impl Iterator<Item = usize> {
+        let along = move |a: usize| {
+            let first = window.start[a];
+            (first..first + window.size[a]).map(move |n| n / self.fine[a])
+        };
+        let across: Vec<usize> = along(0).collect();
+        along(1).flat_map(move |y| across.clone().into_iter().map(move |x| x + self.columns * y))
+    }
 }
 
 /// The fields made last: the tip of a piece is the base of the next.
@@ -559,15 +576,12 @@ impl Lattice<'_> {
     }
 
     /// Adds what a piece fills of the voxels of `slices`, the first of which is slice `first`.
-    #[allow(clippy::too_many_arguments)]
     fn add(
         &self,
         piece: &Piece,
         window: Window,
         up: &dyn Fn(f64) -> f64,
         fields: &mut Fields,
-        fine: [usize; 2],
-        [nx, ny]: [usize; 2],
         first: usize,
         slices: &mut [f32],
     ) {
@@ -576,14 +590,11 @@ impl Lattice<'_> {
         }
         let (from, to) = (up(piece.from), up(piece.to));
         let (low, high) = (from.min(to), from.max(to));
-        let last = first + slices.len() / (nx * ny);
-        let share = 1.0 / (fine[0] * fine[1]) as f32;
+        let voxels = self.voxels;
+        let plane = voxels.in_slice();
+        let last = first + slices.len() / plane;
+        let share = 1.0 / (voxels.fine[0] * voxels.fine[1]) as f32;
         let sign = if piece.hole { -share } else { share };
-        let columns = window.size[0];
-        let place = |n: usize| {
-            let (x, y) = (window.start[0] + n % columns, window.start[1] + n / columns);
-            x / fine[0] + nx * (y / fine[1])
-        };
         let range =
             (low.floor().max(first as f64) as usize)..(high.ceil().min(last as f64) as usize);
         if range.is_empty() {
@@ -593,34 +604,33 @@ impl Lattice<'_> {
             let covered = self.covered(&piece.base, window);
             for k in range {
                 let overlap = (high.min(k as f64 + 1.0) - low.max(k as f64)).max(0.0) as f32;
-                let slice = &mut slices[(k - first) * nx * ny..][..nx * ny];
-                for (n, c) in covered.iter().enumerate().filter(|(_, c)| **c > 0.0) {
-                    slice[place(n)] += sign * overlap * c;
+                let slice = &mut slices[(k - first) * plane..][..plane];
+                for (place, c) in voxels.of(window).zip(&covered).filter(|(_, c)| **c > 0.0) {
+                    slice[place] += sign * overlap * c;
                 }
             }
             return;
         }
         let base = fields.take(self, &piece.base, window);
         let tip = piece.tip.as_ref().map(|group| fields.take(self, group, window));
-        let shape = Between::new(piece, &base, tip.as_ref(), self.pixel_mm);
+        let mut shape = Between::new(piece, &base, tip.as_ref(), voxels.of(window), self.pixel_mm);
         let mut level = 0.0;
         for k in range {
             let (a, b) = (low.max(k as f64), high.min(k as f64 + 1.0));
             if b <= a {
                 continue;
             }
-            let slice = &mut slices[(k - first) * nx * ny..][..nx * ny];
+            let slice = &mut slices[(k - first) * plane..][..plane];
             // Two points of Gauss: exact for the cubic of the area.
             let (middle, half) = (0.5 * (a + b), 0.5 * (b - a));
             for z in [middle - half / 3.0_f64.sqrt(), middle + half / 3.0_f64.sqrt()] {
-                let t = ((z - from) / (to - from)).clamp(0.0, 1.0);
-                level = shape.level(t, level);
-                let weight = sign * half as f32;
-                shape.each(t, level, |n, c| slice[place(n)] += weight * c);
+                shape.go(((z - from) / (to - from)).clamp(0.0, 1.0));
+                level = shape.level(level);
+                shape.add(level, sign * half as f32, slice);
             }
             let weight = sign * (b - a) as f32;
-            for n in &shape.whole {
-                slice[place(*n as usize)] += weight;
+            for (place, pixels) in &shape.whole {
+                slice[*place as usize] += weight * *pixels as f32;
             }
         }
         if let (Some(group), Some(tip)) = (&piece.tip, tip) {
@@ -643,70 +653,138 @@ impl Fields {
     }
 }
 
-/// The shape between a base and a tip.
+/// The shape between a base and a tip. Of the pixels whose share changes on the way there are columns of
+/// numbers, so that several are worked off at a time.
 struct Between<'a> {
     piece: &'a Piece,
-    base: &'a Field,
-    tip: Option<&'a Field>,
-    /// Pixels whose share changes on the way, and those that are whole all the way.
-    changing: Vec<u32>,
-    whole: Vec<u32>,
+    /// What base and tip cover, in pixels.
+    sums: [f64; 2],
+    /// Distances to the outlines of base and tip; without a tip only the first are there.
+    base: Vec<f32>,
+    tip: Option<Vec<f32>>,
+    /// Voxels they lie in.
+    places: Vec<u32>,
+    /// Voxels with pixels that are whole all the way, and how many.
+    whole: Vec<(u32, u32)>,
+    whole_pixels: usize,
     /// Width of the edge, mm: a pixel.
     edge: f64,
     /// Area of base and tip as drawn, mm².
     drawn: [f64; 2],
+    /// Where on the way it is, 0 to 1, and the distances there.
+    t: f64,
+    here: Vec<f32>,
 }
 
+/// Pixels worked off at a time, and sums of so many times that before they are added up with more digits.
+const LANES: usize = 8;
+const SHORT_SUM: usize = 32;
+
 impl<'a> Between<'a> {
-    fn new(piece: &'a Piece, base: &'a Field, tip: Option<&'a Field>, pixel_mm: [f64; 2]) -> Self {
+    fn new(
+        piece: &'a Piece,
+        base: &Field,
+        tip: Option<&Field>,
+        places: impl Iterator<Item = usize>,
+        pixel_mm: [f64; 2],
+    ) -> Self {
         let edge = (pixel_mm[0] * pixel_mm[1]).sqrt();
         let reach = (0.5 * edge + BULGE_MM) as f32;
-        let (mut changing, mut whole) = (Vec::new(), Vec::new());
-        for (n, d) in base.distance.iter().enumerate() {
+        let mut shape = Self {
+            piece,
+            sums: [base.sum, tip.map_or(0.0, |t| t.sum)],
+            base: Vec::new(),
+            tip: tip.map(|_| Vec::new()),
+            places: Vec::new(),
+            whole: Vec::new(),
+            whole_pixels: 0,
+            edge,
+            drawn: [piece.area_at(0.0), piece.area_at(1.0)],
+            t: 0.0,
+            here: Vec::new(),
+        };
+        for ((n, d), place) in base.distance.iter().enumerate().zip(places) {
             // A cap shrinks to nothing: all of it changes.
             let other = tip.map_or(f32::NEG_INFINITY, |t| t.distance[n]);
             if d.min(other) > reach {
-                whole.push(n as u32);
+                shape.whole_pixels += 1;
+                match shape.whole.last_mut() {
+                    Some((last, pixels)) if *last as usize == place => *pixels += 1,
+                    _ => shape.whole.push((place as u32, 1)),
+                }
             } else if d.max(other) > -reach {
-                changing.push(n as u32);
+                shape.base.push(*d);
+                shape.places.push(place as u32);
+                if let Some(tip) = &mut shape.tip {
+                    tip.push(other);
+                }
             }
         }
-        let drawn = [piece.area_at(0.0), piece.area_at(1.0)];
-        Self { piece, base, tip, changing, whole, edge, drawn }
+        shape
     }
 
-    fn distance(&self, n: usize, t: f32) -> f32 {
-        let d = self.base.distance[n];
-        self.tip.map_or(d, |tip| (1.0 - t) * d + t * tip.distance[n])
+    /// Goes to a place on the way from base (0) to tip (1).
+    fn go(&mut self, t: f64) {
+        self.t = t;
+        let t = t as f32;
+        self.here.clear();
+        match &self.tip {
+            Some(tip) => {
+                let both = self.base.iter().zip(tip);
+                self.here.extend(both.map(|(d, e)| (1.0 - t) * d + t * e));
+            }
+            None => self.here.extend_from_slice(&self.base),
+        }
     }
 
-    /// Pixels to cover in all at a place on the way.
-    fn wanted(&self, t: f64) -> f64 {
+    /// Pixels to cover in all.
+    fn wanted(&self) -> f64 {
+        let t = self.t;
         let area = self.piece.area_at(t);
-        let Some(tip) = self.tip else {
-            return if self.drawn[0] > 0.0 { self.base.sum * area / self.drawn[0] } else { 0.0 };
-        };
+        if self.tip.is_none() {
+            return if self.drawn[0] > 0.0 { self.sums[0] * area / self.drawn[0] } else { 0.0 };
+        }
         // What the window cuts off is missing in both.
-        let covered = (1.0 - t) * self.base.sum + t * tip.sum;
+        let covered = (1.0 - t) * self.sums[0] + t * self.sums[1];
         let drawn = (1.0 - t) * self.drawn[0] + t * self.drawn[1];
         covered * area / drawn
     }
 
-    /// What to add to the distances at `t` so that the area is right.
-    fn level(&self, t: f64, guess: f64) -> f64 {
-        let wanted = self.wanted(t) - self.whole.len() as f64;
-        let t = t as f32;
-        let per = 1.0 / self.edge as f32;
+    /// Pixels covered with so much added to the distances, and how many the edge cuts.
+    fn covered(&self, level: f64) -> (f64, usize) {
+        let (level, per) = (level as f32, 1.0 / self.edge as f32);
+        let share = |d: f32| 0.5 + (d + level) * per;
+        let is_cut = |share: f32| u32::from((share > 0.0) & (share < 1.0));
+        let (mut sum, mut cut) = (0.0_f64, 0_usize);
+        for block in self.here.chunks(LANES * SHORT_SUM) {
+            let (mut sums, mut cuts) = ([0.0_f32; LANES], [0_u32; LANES]);
+            let mut groups = block.chunks_exact(LANES);
+            for group in &mut groups {
+                for ((d, sum), cut) in group.iter().zip(&mut sums).zip(&mut cuts) {
+                    let share = share(*d);
+                    *sum += share.max(0.0).min(1.0);
+                    *cut += is_cut(share);
+                }
+            }
+            for d in groups.remainder() {
+                let share = share(*d);
+                sum += f64::from(share.clamp(0.0, 1.0));
+                cut += is_cut(share) as usize;
+            }
+            sum += sums.iter().map(|s| f64::from(*s)).sum::<f64>();
+            cut += cuts.iter().sum::<u32>() as usize;
+        }
+        (sum, cut)
+    }
+
+    /// What to add to the distances so that the area is right.
+    fn level(&self, guess: f64) -> f64 {
+        let wanted = self.wanted() - self.whole_pixels as f64;
         let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);
         let mut level = guess;
         let mut step = BULGE_MM;
         for _ in 0..60 {
-            let (mut sum, mut cut) = (0.0_f64, 0_usize);
-            for n in &self.changing {
-                let share = 0.5 + (self.distance(*n as usize, t) + level as f32) * per;
-                cut += usize::from(share > 0.0 && share < 1.0);
-                sum += f64::from(share.clamp(0.0, 1.0));
-            }
+            let (sum, cut) = self.covered(level);
             let off = wanted - sum;
             if off.abs() <= 1e-5 * (wanted.abs() + 1e-3) {
                 break;
@@ -732,14 +810,13 @@ impl<'a> Between<'a> {
         level
     }
 
-    /// Hands out the share of every pixel that changes.
-    fn each(&self, t: f64, level: f64, mut pixel: impl FnMut(usize, f32)) {
-        let (t, level, per) = (t as f32, level as f32, 1.0 / self.edge as f32);
-        for n in &self.changing {
-            let n = *n as usize;
-            let share = 0.5 + (self.distance(n, t) + level) * per;
+    /// Adds the share of every pixel that changes, times a weight, to the voxels of a slice.
+    fn add(&self, level: f64, weight: f32, slice: &mut [f32]) {
+        let (level, per) = (level as f32, 1.0 / self.edge as f32);
+        for (d, place) in self.here.iter().zip(&self.places) {
+            let share = 0.5 + (d + level) * per;
             if share > 0.0 {
-                pixel(n, share.min(1.0));
+                slice[*place as usize] += weight * share.min(1.0);
             }
         }
     }
@@ -749,13 +826,12 @@ impl<'a> Between<'a> {
 /// each: exact coverage tells how far off the outline is where it cuts a pixel; elsewhere it is the
 /// distance to the nearest such pixel and what is left there.
 fn distances(covered: &[f32], [columns, rows]: [usize; 2], pixel_mm: [f64; 2]) -> Vec<f32> {
-    const NONE: u32 = u32::MAX;
     let edge = (pixel_mm[0] * pixel_mm[1]).sqrt() as f32;
-    let [dx, dy] = pixel_mm.map(|d| d as f32);
-    let far = dx * columns as f32 + dy * rows as f32;
+    let pixel = pixel_mm.map(|d| d as f32);
+    let far = pixel[0] * columns as f32 + pixel[1] * rows as f32;
     let inside = |n: usize| covered[n] >= 0.5;
     let cut = |n: usize| covered[n] > 1e-6 && covered[n] < 1.0 - 1e-6;
-    let mut nearest = vec![NONE; covered.len()];
+    let mut nearest = Nearest::none(covered.len(), pixel);
     for y in 0..rows {
         for x in 0..columns {
             let n = x + columns * y;
@@ -765,83 +841,122 @@ fn distances(covered: &[f32], [columns, rows]: [usize; 2], pixel_mm: [f64; 2]) -
                 || (y > 0 && inside(n) != inside(n - columns))
                 || (y + 1 < rows && inside(n) != inside(n + columns));
             if edge_here {
-                nearest[n] = n as u32;
+                nearest.seed(n);
             }
         }
     }
-    let squared = |n: usize, seed: u32| {
-        let seed = seed as usize;
-        let x = (n % columns) as f32 - (seed % columns) as f32;
-        let y = (n / columns) as f32 - (seed / columns) as f32;
-        (x * dx) * (x * dx) + (y * dy) * (y * dy)
-    };
-    let mut best: Vec<f32> =
-        nearest.iter().map(|s| if *s == NONE { f32::INFINITY } else { 0.0 }).collect();
-    let mut ask = |n: usize, from: usize| {
-        let seed = nearest[from];
-        if seed != NONE && seed != nearest[n] {
-            let d = squared(n, seed);
-            if d < best[n] {
-                best[n] = d;
-                nearest[n] = seed;
-            }
-        }
-    };
     // Down and up the rows, each to and fro: every pixel hears from all its neighbours.
     for y in 0..rows {
-        let row = columns * y;
-        for x in 0..columns {
-            if y > 0 {
-                let above = row + x - columns;
-                ask(row + x, above);
-                if x > 0 {
-                    ask(row + x, above - 1);
-                }
-                if x + 1 < columns {
-                    ask(row + x, above + 1);
-                }
-            }
-            if x > 0 {
-                ask(row + x, row + x - 1);
-            }
+        if y > 0 {
+            nearest.hear_row(columns, y, y - 1);
         }
-        for x in (0..columns.saturating_sub(1)).rev() {
-            ask(row + x, row + x + 1);
-        }
+        nearest.hear_left(columns * y, columns);
+        nearest.hear_right(columns * y, columns);
     }
     for y in (0..rows).rev() {
-        let row = columns * y;
-        for x in (0..columns).rev() {
-            if y + 1 < rows {
-                let below = row + x + columns;
-                ask(row + x, below);
-                if x > 0 {
-                    ask(row + x, below - 1);
-                }
-                if x + 1 < columns {
-                    ask(row + x, below + 1);
-                }
-            }
-            if x + 1 < columns {
-                ask(row + x, row + x + 1);
-            }
+        if y + 1 < rows {
+            nearest.hear_row(columns, y, y + 1);
         }
-        for x in 1..columns {
-            ask(row + x, row + x - 1);
-        }
+        nearest.hear_right(columns * y, columns);
+        nearest.hear_left(columns * y, columns);
     }
     (0..covered.len())
         .map(|n| {
             let side = if inside(n) { 1.0 } else { -1.0 };
-            match nearest[n] {
-                NONE => side * far,
-                seed => {
-                    let left = (covered[seed as usize] - 0.5) * edge;
-                    side * best[n].sqrt() + left
-                }
-            }
+            let Some(seed) = nearest.of(n, columns) else { return side * far };
+            side * nearest.squared[n].sqrt() + (covered[seed] - 0.5) * edge
         })
         .collect()
+}
+
+/// The nearest outline pixel of every pixel, as found so far: how far it is in columns and rows, and
+/// in mm². Columns of numbers, so that a row is worked off several pixels at a time; infinite where
+/// nothing was heard of yet.
+struct Nearest {
+    across: Vec<f32>,
+    along: Vec<f32>,
+    squared: Vec<f32>,
+    pixel_mm: [f32; 2],
+}
+
+impl Nearest {
+    fn none(pixels: usize, pixel_mm: [f32; 2]) -> Self {
+        let endless = || vec![f32::INFINITY; pixels];
+        Self { across: endless(), along: vec![0.0; pixels], squared: endless(), pixel_mm }
+    }
+
+    fn seed(&mut self, n: usize) {
+        self.across[n] = 0.0;
+        self.squared[n] = 0.0;
+    }
+
+    fn of(&self, n: usize, columns: usize) -> Option<usize> {
+        self.squared[n].is_finite().then(|| {
+            let (x, y) = ((n % columns) as f32, (n / columns) as f32);
+            (x - self.across[n]) as usize + columns * (y - self.along[n]) as usize
+        })
+    }
+
+    /// A row hears from the three pixels above or below each of its own.
+    fn hear_row(&mut self, columns: usize, row: usize, other: usize) {
+        let [dx, dy] = self.pixel_mm;
+        let down = if row > other { 1.0 } else { -1.0 };
+        let (across, their_across) = pair(&mut self.across, columns, row, other);
+        let (along, their_along) = pair(&mut self.along, columns, row, other);
+        let (squared, _) = pair(&mut self.squared, columns, row, other);
+        // Straight on, then from the left, then from the right.
+        for (to, from, step) in [(0, 0, 0.0), (1, 0, 1.0), (0, 1, -1.0)] {
+            let length = columns - to.max(from);
+            let ours = across[to..][..length]
+                .iter_mut()
+                .zip(&mut along[to..][..length])
+                .zip(&mut squared[to..][..length]);
+            let theirs = their_across[from..][..length].iter().zip(&their_along[from..][..length]);
+            for (((across, along), squared), (x, y)) in ours.zip(theirs) {
+                let (x, y) = (x + step, y + down);
+                let d = (x * dx) * (x * dx) + (y * dy) * (y * dy);
+                let nearer = d < *squared;
+                *across = if nearer { x } else { *across };
+                *along = if nearer { y } else { *along };
+                *squared = if nearer { d } else { *squared };
+            }
+        }
+    }
+
+    /// Pixels of a row hear from their left neighbours, from left to right.
+    fn hear_left(&mut self, start: usize, columns: usize) {
+        for n in start + 1..start + columns {
+            self.hear_beside(n, n - 1, 1.0);
+        }
+    }
+
+    /// Pixels of a row hear from their right neighbours, from right to left.
+    fn hear_right(&mut self, start: usize, columns: usize) {
+        for n in (start..start + columns.saturating_sub(1)).rev() {
+            self.hear_beside(n, n + 1, -1.0);
+        }
+    }
+
+    fn hear_beside(&mut self, n: usize, from: usize, step: f32) {
+        let [dx, dy] = self.pixel_mm;
+        let (x, y) = (self.across[from] + step, self.along[from]);
+        let d = (x * dx) * (x * dx) + (y * dy) * (y * dy);
+        if d < self.squared[n] {
+            self.across[n] = x;
+            self.along[n] = y;
+            self.squared[n] = d;
+        }
+    }
+}
+
+/// A row to write to and one beside it.
+fn pair(values: &mut [f32], columns: usize, row: usize, other: usize) -> (&mut [f32], &[f32]) {
+    let (low, high) = values.split_at_mut(columns * row.max(other));
+    if row > other {
+        (&mut high[..columns], &low[columns * other..][..columns])
+    } else {
+        (&mut low[columns * row..][..columns], &high[..columns])
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use dicom_dictionary_std::tags;
 use hepatica_physics::Volume;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Structures of one file.
 #[derive(Debug)]
@@ -36,6 +37,40 @@ pub struct Structure {
     /// Its number in the file (ROI number, segment number, label).
     pub number: u32,
     shape: Shape,
+    laid: Laid,
+}
+
+/// What a structure fills of the grids it was last laid on. A plan asks for the same few again and again.
+#[derive(Debug, Default)]
+struct Laid(Mutex<Vec<Arc<Mask>>>);
+
+/// Grids that are kept: that of the emission image and that of the CT.
+const KEPT: usize = 2;
+
+impl Laid {
+    fn on(&self, grid: &Grid, lay: impl FnOnce() -> Mask) -> Arc<Mask> {
+        // Whoever panicked left whole masks behind.
+        let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mask) = kept().iter().find(|m| m.grid() == grid) {
+            return Arc::clone(mask);
+        }
+        let mask = Arc::new(lay());
+        // A plane through the body, as pictures have it, is asked for once.
+        if grid.size().iter().all(|n| *n > 1) {
+            let mut kept = kept();
+            if kept.len() == KEPT {
+                kept.remove(0);
+            }
+            kept.push(Arc::clone(&mask));
+        }
+        mask
+    }
+}
+
+impl Clone for Laid {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -50,20 +85,23 @@ impl Structure {
     /// [`Solid::new`]).
     #[must_use]
     pub fn of_contours(name: &str, number: u32, contours: &[Contour], slice_mm: f64) -> Self {
-        let shape = Shape::Contours(Solid::new(contours, slice_mm));
-        Self { name: name.to_owned(), number, shape }
+        Self::of(name, number, Shape::Contours(Solid::new(contours, slice_mm)))
     }
 
     /// A structure of voxels.
     #[must_use]
     pub fn of_voxels(name: &str, number: u32, mask: Mask) -> Self {
-        Self { name: name.to_owned(), number, shape: Shape::Voxels(mask) }
+        Self::of(name, number, Shape::Voxels(mask))
     }
 
     /// A structure of parts that share nothing, such as the lobes of a liver.
     #[must_use]
     pub fn of_parts(name: &str, number: u32, parts: Vec<Self>) -> Self {
-        Self { name: name.to_owned(), number, shape: Shape::Parts(parts) }
+        Self::of(name, number, Shape::Parts(parts))
+    }
+
+    fn of(name: &str, number: u32, shape: Shape) -> Self {
+        Self { name: name.to_owned(), number, shape, laid: Laid::default() }
     }
 
     /// Whether there is nothing in it.
@@ -98,9 +136,13 @@ impl Structure {
     }
 
     /// The fraction of every voxel of `grid` that is inside. Exact for grids along the patient's
-    /// axes; on turned grids by 27 to 512 points a voxel.
+    /// axes; on turned grids by 27 to 512 points a voxel. The last two are kept: asking again is free.
     #[must_use]
-    pub fn on(&self, grid: &Grid) -> Mask {
+    pub fn on(&self, grid: &Grid) -> Arc<Mask> {
+        self.laid.on(grid, || self.lay(grid))
+    }
+
+    fn lay(&self, grid: &Grid) -> Mask {
         match &self.shape {
             Shape::Contours(solid) if aligned(grid).is_some() => solid.on(grid),
             Shape::Contours(solid) => {
@@ -120,7 +162,7 @@ impl Structure {
             }
             Shape::Parts(parts) => {
                 let empty = Mask::empty(grid.clone());
-                parts.iter().fold(empty, |sum, part| sum.plus(&part.on(grid)))
+                parts.iter().fold(empty, |sum, part| sum.plus(&part.lay(grid)))
             }
             Shape::Voxels(mask) if mask.grid().matches(grid) => mask.clone(),
             Shape::Voxels(mask) => match (aligned(mask.grid()), aligned(grid)) {

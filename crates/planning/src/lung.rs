@@ -4,7 +4,7 @@ use crate::case::{PlanarRoiEntry, Polygon};
 use crate::perfusion;
 use crate::plan::{PlanarShunt, SpectShunt};
 use crate::tissue::ratio;
-use hepatica_imaging::{Grid, Image, Mask, Planar, PlanarView};
+use hepatica_imaging::{Image, IndexBox, Mask, Planar, PlanarView};
 use hepatica_physics::Mass;
 use rayon::prelude::*;
 use thiserror::Error;
@@ -152,46 +152,62 @@ pub fn spect(view: &LungView<'_>, dome_strip_mm: f64) -> Option<SpectShunt> {
 #[must_use]
 pub fn away_from(mask: &Mask, other: &Mask, distance_mm: f64) -> Mask {
     let grid = mask.grid().clone();
-    let near = distance_squared_within(other, &grid, distance_mm);
+    let reach = grid.spacing_mm().map(|step| (distance_mm / step).floor() as usize);
+    let near = other.bounds().grown(reach, &grid.bounds()).intersection(&mask.bounds());
+    if near.is_empty() {
+        return mask.clone();
+    }
+    // Only what is near enough to be reached is looked at, and only what reaches there counts.
+    let from = near.grown(reach, &grid.bounds());
+    let squared = distance_squared_within(other, from, reach);
+    let [nx, ny, _] = from.size();
     let limit = distance_mm * distance_mm;
-    Mask::from_fn(
-        grid.clone(),
-        |ijk| {
-            if near[grid.offset(ijk)] <= limit { 0.0 } else { mask.at(ijk) }
-        },
-    )
+    Mask::from_fn(grid, |ijk| {
+        let close = near.contains(ijk) && {
+            let [i, j, k]: [usize; 3] = std::array::from_fn(|a| ijk[a] - from.start[a]);
+            squared[i + nx * (j + ny * k)] <= limit
+        };
+        if close { 0.0 } else { mask.at(ijk) }
+    })
 }
 
-/// Squared distance in mm² of every voxel to the nearest voxel of a mask (of at least one half),
-/// infinite beyond `reach_mm`: one axis after the other, each the lower envelope over the axis.
-fn distance_squared_within(mask: &Mask, grid: &Grid, reach_mm: f64) -> Vec<f64> {
-    let [nx, ny, nz] = grid.size();
-    let [dx, dy, dz] = grid.spacing_mm();
-    let mut squared = vec![f64::INFINITY; nx * ny * nz];
-    for (n, f) in mask.voxels() {
-        if f >= 0.5 {
-            squared[n] = 0.0;
+/// Squared distance in mm² of every voxel of a box to the nearest voxel of a mask (of at least one half)
+/// in it, infinite farther than `reach` voxels along an axis: one axis after the other, each the lower
+/// envelope over the axis.
+fn distance_squared_within(mask: &Mask, within: IndexBox, reach: [usize; 3]) -> Vec<f64> {
+    let size = within.size();
+    let spacing = mask.grid().spacing_mm();
+    let mut squared = Vec::with_capacity(within.len());
+    for k in within.start[2]..within.end[2] {
+        for j in within.start[1]..within.end[1] {
+            squared.extend(
+                (within.start[0]..within.end[0])
+                    .map(|i| if mask.at([i, j, k]) >= 0.5 { 0.0 } else { f64::INFINITY }),
+            );
         }
     }
-    let pass = |squared: &[f64], count: usize, stride: usize, step: f64| -> Vec<f64> {
-        let reach = (reach_mm / step).floor() as usize;
-        (0..squared.len())
-            .into_par_iter()
-            .map(|n| {
-                let at = n / stride % count;
-                let (low, high) = (at.saturating_sub(reach), (at + reach).min(count - 1));
-                (low..=high)
-                    .map(|m| {
-                        let d = (m as f64 - at as f64) * step;
-                        squared[n + m * stride - at * stride] + d * d
-                    })
-                    .fold(f64::INFINITY, f64::min)
-            })
-            .collect()
-    };
-    let along_x = pass(&squared, nx, 1, dx);
-    let along_y = pass(&along_x, ny, nx, dy);
-    pass(&along_y, nz, nx * ny, dz)
+    let mut stride = 1;
+    for a in 0..3 {
+        // Lines along the axis lie side by side: a run of numbers at one place of the axis hears from
+        // the run at another.
+        let (count, run) = (size[a], stride);
+        let mut nearest = vec![f64::INFINITY; squared.len()];
+        nearest.par_chunks_mut(run * count).zip(squared.par_chunks(run * count)).for_each(
+            |(to, from)| {
+                for (at, to) in to.chunks_exact_mut(run).enumerate() {
+                    for other in at.saturating_sub(reach[a])..(at + reach[a] + 1).min(count) {
+                        let d = (other as f64 - at as f64) * spacing[a];
+                        for (to, from) in to.iter_mut().zip(&from[other * run..][..run]) {
+                            *to = to.min(from + d * d);
+                        }
+                    }
+                }
+            },
+        );
+        squared = nearest;
+        stride *= count;
+    }
+    squared
 }
 
 /// Mass of the lungs from CT: `sum V (1 + HU / 1000)` over HU in [-1000, 0). Vessels at 0 HU and
@@ -207,6 +223,7 @@ pub fn mass_from_ct(ct: &Image<i16>, lungs: &Mask) -> Mass {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hepatica_imaging::Grid;
     use hepatica_imaging::dicom::Patient;
 
     fn view(counts: Vec<f32>) -> PlanarView {

@@ -99,7 +99,7 @@ impl Tissue {
         case: &Path,
         warnings: &mut Vec<String>,
     ) -> Result<Self, TissueError> {
-        let named = |s: &Structure| Named { name: s.name.clone(), mask: s.on(grid) };
+        let named = |s: &Structure| Named { name: s.name.clone(), mask: (*s.on(grid)).clone() };
         let all = |list: &[Structure]| list.par_iter().map(named).collect::<Vec<_>>();
         let drawn = roles.liver.on(grid);
         let seen = ratio(drawn.volume().ml(), roles.liver.volume().ml());

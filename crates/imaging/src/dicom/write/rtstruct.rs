@@ -6,6 +6,7 @@ use super::{Context, SeriesReference, WriteError, uids};
 use crate::contour::{Contour, trace};
 use crate::mask::Mask;
 use dicom_dictionary_std::tags;
+use std::fmt::Write as _;
 use std::path::Path;
 
 /// A structure to write.
@@ -173,18 +174,27 @@ fn contour_items(
         }
         item.text(tags::CONTOUR_GEOMETRIC_TYPE, "CLOSED_PLANAR");
         item.integer(tags::NUMBER_OF_CONTOUR_POINTS, points.len());
-        let coordinates: Vec<String> = points
-            .iter()
-            .flat_map(|p| p.coords.iter().map(|x| micrometres(*x)).collect::<Vec<_>>())
-            .collect();
-        item.text(tags::CONTOUR_DATA, &coordinates.join("\\"));
+        let mut data = String::with_capacity(30 * points.len());
+        for x in points.iter().flat_map(|p| p.coords.iter()) {
+            if !data.is_empty() {
+                data.push('\\');
+            }
+            push_micrometres(&mut data, *x);
+        }
+        item.text(tags::CONTOUR_DATA, &data);
         items.push(item);
     }
     Ok(items)
 }
 
-/// Millimetres to the thousandth: a decimal string of at most 16 characters for anything in reach.
-fn micrometres(x: f64) -> String {
-    let text = format!("{x:.3}");
-    if text.len() <= 16 { text } else { super::dataset::decimal(x) }
+/// Appends millimetres to the thousandth: a decimal string of at most 16 characters. A structure has
+/// hundreds of thousands, so they are set as whole numbers of micrometres.
+fn push_micrometres(data: &mut String, x: f64) {
+    let thousandths = (x * 1000.0).round();
+    if thousandths.abs() >= 1e12 {
+        return data.push_str(&super::dataset::decimal(x));
+    }
+    let (sign, whole) = (if thousandths < 0.0 { "-" } else { "" }, thousandths.abs() as u64);
+    // Writing to a string cannot fail.
+    let _ = write!(data, "{sign}{}.{:03}", whole / 1000, whole % 1000);
 }
