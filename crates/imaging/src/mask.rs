@@ -2,6 +2,7 @@
 
 use crate::geometry::{Grid, IndexBox};
 use hepatica_physics::Volume;
+use rayon::prelude::*;
 
 /// A structure on a grid: the fraction (0 to 1) of each voxel that lies inside it.
 ///
@@ -71,6 +72,15 @@ impl Mask {
         let [i, j, k]: [usize; 3] = std::array::from_fn(|a| index[a] - self.bounds.start[a]);
         self.fraction[i + nx * (j + ny * k)]
     }
+    /// The fractions of slice k in the columns and rows of [`Mask::bounds`]; none where the box is not.
+    #[must_use]
+    pub fn slice(&self, k: usize) -> &[f32] {
+        let ([nx, ny, _], IndexBox { start, end }) = (self.bounds.size(), self.bounds);
+        if !(start[2]..end[2]).contains(&k) {
+            return &[];
+        }
+        &self.fraction[nx * ny * (k - start[2])..][..nx * ny]
+    }
     /// Every voxel with a fraction above zero, in order: its offset in the grid, and the fraction.
     pub fn voxels(&self) -> impl Iterator<Item = (usize, f32)> + '_ {
         let [nx, ny, _] = self.bounds.size();
@@ -132,6 +142,38 @@ impl Mask {
     pub fn or(&self, other: &Self) -> Self {
         self.combine(other, f32::max)
     }
+    /// In any: the largest of the fractions.
+    ///
+    /// # Panics
+    /// When a mask is on another grid.
+    #[must_use]
+    pub fn union<'a>(grid: &Grid, masks: impl IntoIterator<Item = &'a Self>) -> Self {
+        let masks: Vec<&Self> = masks.into_iter().filter(|m| !m.bounds.is_empty()).collect();
+        assert!(masks.iter().all(|m| m.grid.matches(grid)), "masks must share a grid");
+        if let [only] = masks[..] {
+            return Self { grid: grid.clone(), ..only.clone() }.shrunk();
+        }
+        let Some(bounds) = masks.iter().map(|m| m.bounds).reduce(|a, b| a.union(&b)) else {
+            return Self::empty(grid.clone());
+        };
+        let [nx, ny, _] = bounds.size();
+        let mut fraction = vec![0.0_f32; bounds.len()];
+        fraction.par_chunks_mut(nx * ny).enumerate().for_each(|(n, slice)| {
+            let k = bounds.start[2] + n;
+            for mask in &masks {
+                let (own, [width, height, _]) = (mask.bounds, mask.bounds.size());
+                if !(own.start[2]..own.end[2]).contains(&k) {
+                    continue;
+                }
+                let rows = mask.fraction[width * height * (k - own.start[2])..].chunks(width);
+                let first = nx * (own.start[1] - bounds.start[1]) + own.start[0] - bounds.start[0];
+                for (row, to) in rows.take(height).zip(slice[first..].chunks_mut(nx)) {
+                    to.iter_mut().zip(row).for_each(|(to, f)| *to = to.max(*f));
+                }
+            }
+        });
+        Self { grid: grid.clone(), bounds, fraction }.shrunk()
+    }
     /// Both together, where they share nothing: the sum of the fractions, at most all.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
@@ -161,6 +203,9 @@ impl Mask {
         }
         if end == [0; 3] {
             return Self::empty(self.grid);
+        }
+        if (start, end) == ([0; 3], self.bounds.size()) {
+            return self;
         }
         let mut fraction = Vec::new();
         for k in start[2]..end[2] {
@@ -205,5 +250,9 @@ mod tests {
         assert_eq!(a.minus(&b).volume(), a.volume() - both);
         assert!(a.minus(&a).is_empty());
         assert_eq!(block(0..2).and(&block(5..7)).bounds().len(), 0);
+        let c = block(8..10);
+        assert_eq!(Mask::union(a.grid(), [&a, &b, &c]), a.or(&b).or(&c));
+        assert_eq!(Mask::union(a.grid(), [&c]), c);
+        assert_eq!(Mask::union(a.grid(), []), Mask::empty(a.grid().clone()));
     }
 }

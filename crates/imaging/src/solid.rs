@@ -762,7 +762,7 @@ impl<'a> Between<'a> {
             for group in &mut groups {
                 for ((d, sum), cut) in group.iter().zip(&mut sums).zip(&mut cuts) {
                     let share = share(*d);
-                    *sum += share.max(0.0).min(1.0);
+                    *sum += share.clamp(0.0, 1.0);
                     *cut += is_cut(share);
                 }
             }

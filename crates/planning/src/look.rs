@@ -3,7 +3,7 @@
 
 use crate::lung::away_from;
 use crate::perfusion;
-use crate::tissue::ratio;
+use crate::tissue::{ratio, union_of};
 use hepatica_imaging::dicom::nm;
 use hepatica_imaging::inventory::{Inventory, Role, Series};
 use hepatica_imaging::{Emission, Image, Mask, Structure, read_emission, structure};
@@ -152,8 +152,7 @@ pub fn of_regions(
 ) -> Vec<String> {
     let grid = image.grid();
     let liver = liver.on(grid);
-    let lungs =
-        lungs.iter().fold(Mask::empty(grid.clone()), |sum, s| sum.or(&s.on(grid))).minus(&liver);
+    let lungs = union_of(lungs, grid).minus(&liver);
     let per_ml = |mask: &Mask| ratio(perfusion::sum(image, mask), mask.volume().ml());
     let (in_liver, rest) = (per_ml(&liver), away_from(&lungs, &liver, DOME_MM));
     if in_liver <= 0.0 || rest.is_empty() {

@@ -17,7 +17,7 @@ use crate::plan::{
 };
 use crate::propose;
 use crate::setting::{Setting, SettingError, gate_of};
-use crate::tissue::{Tissue, TissueError, ratio};
+use crate::tissue::{Tissue, TissueError, ratio, union_of};
 use crate::uncertainty as doubt;
 use crate::views::{DvhCurve, FusedView};
 use hepatica_biology::{ParameterSets, eud, ntcp, tcp};
@@ -672,18 +672,13 @@ impl Planner<'_> {
         let lungs = &self.inputs.structures.lungs;
         let from_ct = ct.filter(|_| !lungs.is_empty()).map(|ct| {
             let grid = ct.image.grid();
-            let masks: Vec<_> = lungs.par_iter().map(|s| s.on(grid)).collect();
-            let union = masks.iter().fold(Mask::empty(grid.clone()), |sum, m| sum.or(m));
+            let union = union_of(lungs, grid);
             // Lungs on the first or last slice go on beyond it: their mass on CT is not their mass.
-            let [nx, ny, slices] = grid.size();
             let [dx, dy, _] = grid.spacing_mm();
-            let mut ends = [0.0_f64; 2];
-            for (n, f) in union.voxels() {
-                let k = n / (nx * ny);
-                ends[0] += if k == 0 { f64::from(f) * dx * dy } else { 0.0 };
-                ends[1] += if k + 1 == slices { f64::from(f) * dx * dy } else { 0.0 };
-            }
-            let cut = ends.iter().any(|mm2| *mm2 > LUNG_TIP_MM2);
+            let cut = [0, grid.size()[2] - 1].into_iter().any(|k| {
+                let voxels: f64 = union.slice(k).iter().map(|f| f64::from(*f)).sum();
+                voxels * dx * dy > LUNG_TIP_MM2
+            });
             (lung::mass_from_ct(&ct.image, &union), cut)
         });
         let stated = entry.mass_kg.map(Mass::from_kg);
@@ -707,15 +702,8 @@ impl Planner<'_> {
         // The shunt is looked at on the emission image's own grid, whatever the dose's is.
         let image = &self.inputs.emission.image;
         let counts = perfusion::counts(image, image.grid(), self.folder)?;
-        let on = |s: &hepatica_imaging::Structure| s.on(image.grid());
-        let liver = on(&self.inputs.structures.liver);
-        let lung_mask = lungs
-            .par_iter()
-            .map(on)
-            .collect::<Vec<_>>()
-            .iter()
-            .fold(Mask::empty(image.grid().clone()), |sum, m| sum.or(m))
-            .minus(&liver);
+        let liver = self.inputs.structures.liver.on(image.grid());
+        let lung_mask = union_of(lungs, image.grid()).minus(&liver);
         let density = self.density_on(image.grid());
         let strip = entry.dome_strip_mm.unwrap_or(0.0);
         let spect = if lung_mask.is_empty() {

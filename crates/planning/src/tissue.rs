@@ -3,6 +3,7 @@
 use crate::inputs::Roles;
 use hepatica_imaging::{Grid, Mask, Structure};
 use rayon::prelude::*;
+use std::borrow::Borrow;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -135,22 +136,14 @@ impl Tissue {
             }
         }
         let cold = all(&roles.cold);
-        let union =
-            |list: &[Named]| list.iter().fold(Mask::empty(grid.clone()), |sum, n| sum.or(&n.mask));
+        let union = |list: &[Named]| Mask::union(grid, list.iter().map(|n| &n.mask));
         let liver = drawn.or(&union(&tumours));
         let cold_union = union(&cold);
         for t in &mut tumours {
             t.mask = t.mask.minus(&cold_union);
         }
         let normal = liver.minus(&union(&tumours)).minus(&cold_union);
-        let lungs = roles
-            .lungs
-            .par_iter()
-            .map(|s| s.on(grid))
-            .collect::<Vec<_>>()
-            .iter()
-            .fold(Mask::empty(grid.clone()), |sum, m| sum.or(m))
-            .minus(&liver);
+        let lungs = union_of(&roles.lungs, grid).minus(&liver);
         let territories = territories(roles, grid, &liver, case)?;
         let tissue =
             Self { liver, tumours, cold, normal, lungs, organs: all(&roles.organs), territories };
@@ -192,6 +185,12 @@ impl Tissue {
         }
         Ok(())
     }
+}
+
+/// What any of the structures fills of a grid.
+pub(crate) fn union_of<'a, S: Borrow<Structure> + Sync + 'a>(list: &[S], grid: &Grid) -> Mask {
+    let masks: Vec<_> = list.par_iter().map(|s| s.borrow().on(grid)).collect();
+    Mask::union(grid, masks.iter().map(|m| &**m))
 }
 
 fn territories(

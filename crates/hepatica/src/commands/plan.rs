@@ -239,25 +239,33 @@ fn write_all(
     planned: &Planned,
     progress: &Progress,
 ) -> Result<PathBuf, CommandError> {
-    progress.at("drawing and writing the dose", COMPUTED);
-    let (report, images) = rayon::join(
-        || Report::new(&planned.plan, &planned.views, &planned.curves),
-        || write_images(&folder, planned),
-    );
-    let report = report?;
+    progress.at("drawing, setting and writing", COMPUTED);
+    let (printed, images) = rayon::join(|| print(planned), || write_images(&folder, planned));
+    let Printed { report, figures, pdf } = printed?;
     let context = images?;
-    progress.at("setting the report", 0.85);
-    let (figures, pdf) = rayon::join(|| report.figures(), || report.pdf());
-    for (name, png) in figures? {
+    for (name, png) in figures {
         folder.write(&format!("figures/{name}"), &png)?;
     }
-    let pdf = pdf?;
     folder.write("report.pdf", &pdf)?;
     archive::write_report(&folder.path().join(archive::FOLDER), &pdf, &context)?;
     folder.write("dvh.csv", report.dvh_csv().as_bytes())?;
     folder.write("calendar.ics", report.calendar_ics().as_bytes())?;
     folder.write("plan.json", json(&planned.plan)?.as_bytes())?;
     Ok(folder.finish()?)
+}
+
+/// What a person reads.
+struct Printed<'a> {
+    report: Report<'a>,
+    figures: Vec<(String, Vec<u8>)>,
+    pdf: Vec<u8>,
+}
+
+fn print(planned: &Planned) -> Result<Printed<'_>, CommandError> {
+    let report = Report::new(&planned.plan, &planned.views, &planned.curves)?;
+    let (pdf, figures) = rayon::join(|| report.pdf(), || report.figures());
+    let (pdf, figures) = (pdf?, figures?);
+    Ok(Printed { report, figures, pdf })
 }
 
 /// What lies beside the images: dose, segments, contours, measures.
