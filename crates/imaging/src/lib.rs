@@ -11,6 +11,7 @@
 //! | [`structure`] | named volumes of contours or voxels |
 //! | [`emission`] | where activity was seen: SPECT, PET, planar views |
 //! | [`resample`] | from one grid to another |
+//! | [`registration`] | where a point of one CT is in another |
 //! | [`dicom`] | DICOM in and out |
 //! | [`nifti`] | NIfTI in and out |
 //! | [`inventory`] | what a file or folder holds |
@@ -29,6 +30,7 @@ pub mod inventory;
 pub mod isoline;
 pub mod mask;
 pub mod nifti;
+pub mod registration;
 pub mod resample;
 pub mod structure;
 
