@@ -9,6 +9,7 @@
 //! | `enhanced` | what each frame of many says of itself |
 //! | [`nm`] | nuclear medicine: SPECT and planar views |
 //! | [`pet`] | a PET series |
+//! | [`reg`] | spatial registrations |
 //! | [`rtdose`] | a dose grid and the histograms in it |
 //! | [`rtstruct`] | contours |
 //! | [`seg`] | segmentations |
@@ -22,6 +23,7 @@ pub mod nm;
 pub mod object;
 pub mod pet;
 mod pixels;
+pub mod reg;
 pub mod rtdose;
 pub mod rtstruct;
 pub mod seg;
