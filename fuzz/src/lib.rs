@@ -20,3 +20,11 @@ pub fn with_file(name: &str, bytes: &[u8], read: impl FnOnce(&Path)) {
         read(&path);
     });
 }
+
+/// An empty folder for readers of folders, in memory where the machine has such a place.
+pub fn with_folder(read: impl FnOnce(&Path)) {
+    let memory = PathBuf::from("/dev/shm");
+    let place = if memory.is_dir() { memory } else { std::env::temp_dir() };
+    let folder = tempfile::tempdir_in(place).expect("a folder");
+    read(folder.path());
+}

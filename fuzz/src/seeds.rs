@@ -3,6 +3,9 @@
 #[path = "../../crates/imaging/tests/small_files/mod.rs"]
 mod small_files;
 
+#[path = "../../crates/analysis/tests/made/mod.rs"]
+mod made;
+
 use hepatica_regimen::event::Pinned;
 use hepatica_regimen::protocol::Source;
 use hepatica_regimen::{Event, Fact, Log};
@@ -13,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let corpus = PathBuf::from(std::env::args().nth(1).ok_or("usage: seeds CORPUS")?);
-    for target in ["dicom", "jpegls", "nifti", "contours", "text", "course"] {
+    for target in ["dicom", "jpegls", "nifti", "contours", "text", "course", "trial", "tables"] {
         fs::create_dir_all(corpus.join(target))?;
     }
     let files = corpus.join("dicom");
@@ -31,8 +34,25 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     fs::write(corpus.join("text/case.toml"), CASE)?;
+    for entry in fs::read_dir(home.join("populations"))? {
+        let path = entry?.path();
+        let name = path.file_name().ok_or("a name")?;
+        fs::copy(&path, corpus.join("trial").join(name))?;
+    }
+    fs::write(corpus.join("trial/dvh.csv"), DVH)?;
+    fs::write(corpus.join("tables/all.csv"), tables(6, 2))?;
+    fs::write(corpus.join("tables/one-arm.csv"), tables(3, 1))?;
+    fs::write(corpus.join("tables/records.csv"), RECORDS)?;
     courses(&corpus.join("course"))?;
     Ok(())
+}
+
+/// The tables of a made-up trial in one text.
+fn tables(patients: usize, arms: usize) -> String {
+    let tables = made::trial(patients, arms, 7);
+    let one =
+        |(name, table): (&&str, &String)| format!("== {}\n{table}", name.trim_end_matches(".csv"));
+    tables.iter().map(one).collect()
 }
 
 /// JPEG-LS of every kind.
@@ -109,6 +129,20 @@ const FACTS: [(&str, &str); 14] = [
     ("2027-01-10", r#"{"kind":"override","gate":"next-cycle","criterion":"platelets"}"#),
     ("2027-01-20", r#"{"kind":"death"}"#),
 ];
+
+const DVH: &str = "session,compartment,role,dose_gy,volume_fraction
+1,T1,tumour,0,1
+1,T1,tumour,100,0.9
+1,T1,tumour,200,0.1
+all,T1,tumour,0,1
+all,T1,tumour,250,0.5
+1,Liver,whole_normal_liver,0,1
+";
+
+const RECORDS: &str = "record_id,redcap_repeat_instrument,redcap_repeat_instance,on,platelets
+P001,,,2026-12-02,
+P001,labs,1,2026-12-30,92
+";
 
 const CASE: &str = r#"schema = 1
 [protocol]

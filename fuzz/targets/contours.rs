@@ -3,7 +3,8 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use hepatica_imaging::contour::{Contour, Slabs};
+use hepatica_imaging::contour::Contour;
+use hepatica_imaging::solid::Solid;
 use hepatica_imaging::{Grid, Structure};
 use libfuzzer_sys::fuzz_target;
 use nalgebra::Point3;
@@ -39,8 +40,10 @@ fuzz_target!(|drawn: Drawn| {
     if !contours.iter().all(|c| crosses_nowhere(&c.points)) {
         return;
     }
-    let room = Slabs::new(&contours, slice).bounds_mm().map_or(0.0, |[low, high]| {
-        (0..3).map(|a| (high[a] - low[a]).max(0.0)).product::<f64>() / 1000.0
+    // Between its planes a body may bulge by some millimetres.
+    let room = Solid::new(&contours, slice).bounds_mm().map_or(0.0, |[low, high]| {
+        let bulge = |a: usize| if a < 2 { 8.0 + 2.0 * spacing[a] } else { 0.0 };
+        (0..3).map(|a| (high[a] - low[a]).max(0.0) + bulge(a)).product::<f64>() / 1000.0
     });
     let on_grid = mask.volume().ml();
     assert!(on_grid <= room * 1.001 + 1e-6, "{on_grid} mL on the grid in a box of {room} mL");

@@ -25,6 +25,7 @@ pub mod local;
 pub mod monte_carlo;
 pub mod partial_volume;
 pub mod point_kernel;
+mod sort;
 pub mod transport;
 pub mod voxel_kernel;
 

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod archive;
 mod commands;
 mod output;
 mod progress;
@@ -27,7 +28,10 @@ fn main() -> ExitCode {
             return ExitCode::from(if asked { DONE } else { ERROR });
         }
     };
-    if let Err(e) = output::clean_up_on_interrupt() {
+    // A server ends in its own way: what is being recorded is recorded.
+    if !cli.serves()
+        && let Err(e) = output::clean_up_on_interrupt()
+    {
         anstream::eprintln!("warning: interrupts will not clean up ({e})");
     }
     match commands::run(cli) {

@@ -82,6 +82,17 @@ impl OutputFolder {
         self.making.path()
     }
 
+    /// A folder in it, made now.
+    ///
+    /// # Errors
+    /// When it cannot be made; the message names its final place.
+    pub fn folder(&self, name: &str) -> Result<PathBuf, OutputError> {
+        let path = self.path().join(name);
+        fs::create_dir_all(&path)
+            .map_err(|source| OutputError::Write { path: self.target.join(name), source })?;
+        Ok(path)
+    }
+
     /// Writes one file, with folders on its way.
     ///
     /// # Errors

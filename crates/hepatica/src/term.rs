@@ -5,6 +5,8 @@ use hepatica_planning::Status;
 
 /// Of the word `error`.
 pub const ERROR: Style = AnsiColor::Red.on_default().bold();
+/// Of the word `warning`.
+pub const WARN: Style = AnsiColor::Yellow.on_default().bold();
 /// Of headings.
 pub const HEAD: Style = Style::new().bold();
 /// Of what matters less.

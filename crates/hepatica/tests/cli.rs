@@ -94,6 +94,10 @@ fn a_plan_is_written_whole_and_follows_its_schema() {
         "plan.json",
         "report.pdf",
         "dose.dcm",
+        "dicom/segments.dcm",
+        "dicom/structures.dcm",
+        "dicom/measures.dcm",
+        "dicom/report.dcm",
         "dose_per_gbq.nii.gz",
         "dvh.csv",
         "calendar.ics",
@@ -173,6 +177,40 @@ fn calendar_and_curves_of_the_phantom_are_those_known() {
         };
         assert!(n == kn && near(d, kd, 2e-4) && near(v, kv, 1e-4), "{now}, known {known}");
     }
+}
+
+#[test]
+fn a_plan_on_structures_that_nobody_drew_waits_until_somebody_accepts_them() {
+    let (_home, case) = case();
+    fs::remove_file(case.join("structures.dcm")).expect("removed");
+    let path = case.join("case.toml");
+    let text = fs::read_to_string(&path).expect("case.toml");
+    let mut keep = true;
+    let kept: Vec<&str> = text
+        .lines()
+        .filter(|line| {
+            if line.starts_with('[') {
+                keep = !["[structures]", "[[territory]]"].contains(line);
+            }
+            keep
+        })
+        .collect();
+    fs::write(&path, kept.join("\n")).expect("written");
+    let held = |plan: &Value| {
+        let criteria = plan["gates"][0]["criteria"].as_array().expect("criteria").clone();
+        criteria.into_iter().find(|c| c["id"] == "structures_accepted").expect("asked")["status"]
+            .clone()
+    };
+    let (code, plan) = plan_json(&case, &[]);
+    assert_eq!((code, held(&plan)), (Some(2), "hold".into()));
+    assert!(plan["proposed"].as_array().is_some_and(|list| list.len() >= 3));
+    let (_, plan) = plan_json(&case, &["--accept-proposed"]);
+    assert_eq!(held(&plan), "pass");
+
+    let home = tempfile::tempdir().expect("a folder");
+    let out = home.path().join("out");
+    hepatica().arg("plan").arg(&case).arg("--out").arg(&out).arg("--quiet").assert().code(2);
+    assert!(out.join("proposed.nii.gz").is_file(), "to be looked at");
 }
 
 /// Of a row: what names it, dose, volume.

@@ -144,6 +144,8 @@ fn plan_with_placed_activity(case: &Path, liver: &Mask, frame: Option<&str>, tom
         nuclide: TECHNETIUM_99M,
         radiopharmaceutical: "99mTc-MAA",
         injected_mbq: None,
+        injected: None,
+        corrected: &["ATTN"],
     };
     nm::spect(&case.join("spect.dcm"), &camera.of(concentration), &acquisition, &context)
         .expect("written");

@@ -1,6 +1,7 @@
 //! Where activity was seen: SPECT, PET, planar views.
 
 use crate::dicom::object::Object;
+use crate::dicom::write::SeriesReference;
 use crate::dicom::{Patient, nm, pet};
 use crate::error::ReadError;
 use crate::image::{FrameOfReference, Image};
@@ -21,6 +22,8 @@ pub struct Emission {
     pub patient: Patient,
     /// Study Instance UID.
     pub study_uid: Option<String>,
+    /// Its slices, for what is drawn on them to refer to; `None` of NIfTI.
+    pub reference: Option<SeriesReference>,
     /// What a reader must know.
     pub notes: Vec<String>,
 }
@@ -72,12 +75,14 @@ pub fn read_emission(files: &[PathBuf]) -> Result<Emission, ReadError> {
         return Err(ReadError::format(Path::new("."), "no files", expected, "give the files"));
     };
     if nifti::is_nifti(first) {
+        // A value that is none is for the plan to refuse: counts outside are zero, not unknown.
         return Ok(Emission {
             image: nifti::read(first)?,
             unit: EmissionUnit::Counts,
             frame_of_reference: None,
             patient: Patient::default(),
             study_uid: None,
+            reference: None,
             notes: vec!["the NIfTI emission image is taken as proportional to activity".to_owned()],
         });
     }

@@ -137,6 +137,16 @@ impl Grid {
             axes: self.axes,
         }
     }
+    /// `size` voxels of another `spacing` in mm along the same axes; the corner of the first voxel stays
+    /// where it is.
+    ///
+    /// # Errors
+    /// As [`Grid::new`].
+    pub fn with_voxels(&self, size: [usize; 3], spacing: [f64; 3]) -> Result<Self, GridError> {
+        let own = self.spacing_mm();
+        let first = std::array::from_fn(|a| 0.5 * spacing[a] / own[a] - 0.5);
+        Self::new(size, spacing, self.world(first).into(), self.axes)
+    }
     /// Whether two grids have the same voxels in the same places, to a thousandth of a voxel.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {

@@ -2,6 +2,7 @@
 
 use crate::dicom::object::Object;
 use crate::dicom::{Patient, summary};
+use crate::doubts;
 use crate::error::ReadError;
 use crate::image::FrameOfReference;
 use crate::nifti;
@@ -76,10 +77,14 @@ pub struct Series {
     pub series_uid: Option<String>,
     /// Frame of Reference UID.
     pub frame_of_reference: FrameOfReference,
+    /// Whether a file of it holds several frames or slices.
+    pub many_frames: bool,
     /// Size, spacing and more, in words.
     pub geometry: String,
     /// What would keep it from being used.
     pub problems: Vec<String>,
+    /// What makes it doubtful, with the reason.
+    pub warnings: Vec<String>,
 }
 
 /// What a file or folder holds.
@@ -89,6 +94,8 @@ pub struct Inventory {
     pub series: Vec<Series>,
     /// Files that begin as DICOM or NIfTI and cannot be read; several patients.
     pub problems: Vec<String>,
+    /// What is doubtful about the series together, with the reason.
+    pub warnings: Vec<String>,
     /// Files that are neither DICOM nor NIfTI.
     pub other_files: usize,
 }
@@ -100,16 +107,25 @@ pub struct Inventory {
 /// When the path cannot be read, or holds neither DICOM nor NIfTI.
 pub fn scan(path: &Path) -> Result<Inventory, ReadError> {
     let metadata = std::fs::metadata(path).map_err(ReadError::io(path))?;
-    let mut files = Vec::new();
+    let (mut files, mut plans) = (Vec::new(), Vec::new());
     if metadata.is_dir() {
-        collect(path, 0, &mut files)?;
+        collect(path, 0, &mut files, &mut plans)?;
         files.sort();
     } else {
         files.push(path.to_owned());
     }
     let looked: Vec<Looked> = files.par_iter().map(|f| look(f)).collect();
-    let mut inventory = Inventory { series: Vec::new(), problems: Vec::new(), other_files: 0 };
+    let mut inventory = Inventory {
+        series: Vec::new(),
+        problems: Vec::new(),
+        warnings: Vec::new(),
+        other_files: 0,
+    };
     let mut groups: BTreeMap<String, Vec<Object>> = BTreeMap::new();
+    for plan in plans {
+        let sentence = "holds a plan (plan.json), and is left out: results are no images of a case";
+        inventory.warnings.push(format!("{}: {sentence}", plan.display()));
+    }
     for (file, looked) in files.iter().zip(looked) {
         match looked {
             Looked::Dicom(object) => {
@@ -119,7 +135,9 @@ pub fn scan(path: &Path) -> Result<Inventory, ReadError> {
                 groups.entry(key).or_default().push(*object);
             }
             Looked::Nifti(series) => inventory.series.push(series),
-            Looked::Problem(why) => inventory.problems.push(why),
+            // What is wrong with the only file is what there is to say.
+            Looked::Problem(why) if files.len() == 1 => return Err(why),
+            Looked::Problem(why) => inventory.problems.push(why.to_string()),
             Looked::Other => inventory.other_files += 1,
         }
     }
@@ -135,7 +153,10 @@ pub fn scan(path: &Path) -> Result<Inventory, ReadError> {
                 let expected = "DICOM or NIfTI files";
                 return Err(ReadError::format(path, "zip archives", expected, "unpack them first"));
             }
-            (None, list) => format!("{} file(s) that are neither DICOM nor NIfTI", list.len()),
+            (None, list) => match list.iter().find_map(|f| other_format(f)) {
+                Some(format) => format!("{} file(s), of them {format}", list.len()),
+                None => format!("{} file(s) that are neither DICOM nor NIfTI", list.len()),
+            },
         };
         let expected = "DICOM or NIfTI files";
         return Err(ReadError::format(
@@ -161,17 +182,27 @@ pub fn scan(path: &Path) -> Result<Inventory, ReadError> {
 enum Looked {
     Dicom(Box<Object>),
     Nifti(Series),
-    Problem(String),
+    Problem(ReadError),
     Other,
 }
 
-fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), ReadError> {
+/// Files of a folder; a folder in it that holds a plan is one of results, and is put aside.
+fn collect(
+    folder: &Path,
+    depth: usize,
+    files: &mut Vec<PathBuf>,
+    plans: &mut Vec<PathBuf>,
+) -> Result<(), ReadError> {
+    if depth > 0 && folder.join("plan.json").is_file() {
+        plans.push(folder.to_owned());
+        return Ok(());
+    }
     for entry in std::fs::read_dir(folder).map_err(ReadError::io(folder))? {
         let entry = entry.map_err(ReadError::io(folder))?;
         let kind = entry.file_type().map_err(ReadError::io(folder))?;
         let hidden = entry.file_name().to_string_lossy().starts_with('.');
         if kind.is_dir() && !hidden && depth < MAX_DEPTH {
-            collect(&entry.path(), depth + 1, files)?;
+            collect(&entry.path(), depth + 1, files, plans)?;
         } else if kind.is_file() && !hidden {
             files.push(entry.path());
         }
@@ -190,7 +221,7 @@ fn look(file: &Path) -> Looked {
     if nifti::is_nifti(file) {
         return match nifti::read_header(file) {
             Ok(header) => Looked::Nifti(nifti_series(file, &header)),
-            Err(e) => Looked::Problem(e.to_string()),
+            Err(e) => Looked::Problem(e),
         };
     }
     if !Object::is_dicom(file) {
@@ -207,7 +238,18 @@ fn look(file: &Path) -> Looked {
             Looked::Other
         }
         Ok(object) => Looked::Dicom(Box::new(object)),
-        Err(e) => Looked::Problem(e.to_string()),
+        Err(e) => Looked::Problem(e),
+    }
+}
+
+/// Formats of images that are not read, by the name of a file.
+fn other_format(file: &Path) -> Option<&'static str> {
+    match file.extension()?.to_str()?.to_lowercase().as_str() {
+        "mha" | "mhd" => Some("MetaImage, which is not read: convert it to NIfTI"),
+        "nrrd" | "nhdr" => Some("NRRD, which is not read: convert it to NIfTI"),
+        "h33" | "i33" => Some("Interfile, which is not read: convert it to NIfTI"),
+        "mgz" | "mgh" => Some("FreeSurfer, which is not read: convert it to NIfTI"),
+        _ => None,
     }
 }
 
@@ -232,8 +274,10 @@ fn nifti_series(file: &Path, header: &nifti::Header) -> Series {
         study_uid: None,
         series_uid: None,
         frame_of_reference: None,
+        many_frames: true,
         geometry: format!("{}, {}", summary::of_grid(&header.grid), header.form),
         problems,
+        warnings: Vec::new(),
     }
 }
 
@@ -250,8 +294,15 @@ fn series(objects: Vec<Object>) -> Series {
         study_uid: first.text(tags::STUDY_INSTANCE_UID),
         series_uid: first.text(tags::SERIES_INSTANCE_UID),
         frame_of_reference: summary::frame_of_reference(first),
+        many_frames: first.number(tags::NUMBER_OF_FRAMES).is_some_and(|n| n > 1.0),
         geometry,
         problems,
+        warnings: match role {
+            Role::Spect => doubts::of_spect(first),
+            Role::Planar => doubts::of_planar(first),
+            Role::Pet => doubts::of_pet(first),
+            _ => Vec::new(),
+        },
         files: objects.iter().map(|o| o.path().to_owned()).collect(),
     }
 }

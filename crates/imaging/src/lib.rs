@@ -8,6 +8,8 @@
 //! | [`mask`] | how much of each voxel belongs to a structure |
 //! | [`isoline`] | lines of equal value in a plane |
 //! | [`contour`] | closed planar contours, to and from masks |
+//! | [`segment`] | structures that nobody drew: lungs, body, bone, liver from CT, hot spots from SPECT |
+//! | [`solid`] | the body between contours: volume, and the part of every voxel |
 //! | [`structure`] | named volumes of contours or voxels |
 //! | [`emission`] | where activity was seen: SPECT, PET, planar views |
 //! | [`resample`] | from one grid to another |
@@ -15,6 +17,8 @@
 //! | [`dicom`] | DICOM in and out |
 //! | [`nifti`] | NIfTI in and out |
 //! | [`inventory`] | what a file or folder holds |
+//! | `doubts` | what makes an image of activity doubtful |
+//! | [`volume`] | the values of any series |
 //! | [`error`] | what goes wrong with files, in one sentence each |
 //!
 //! Coordinates are the patient's, in millimetres, x to the Left, y to Posterior, z to Superior
@@ -22,17 +26,23 @@
 
 pub mod contour;
 pub mod dicom;
+mod doubts;
 pub mod emission;
 pub mod error;
 pub mod geometry;
 pub mod image;
 pub mod inventory;
 pub mod isoline;
+mod label_names;
 pub mod mask;
 pub mod nifti;
+mod polygon;
 pub mod registration;
 pub mod resample;
+pub mod segment;
+pub mod solid;
 pub mod structure;
+pub mod volume;
 
 pub use dicom::SpacingPolicy;
 pub use emission::{Emission, EmissionUnit, Planar, PlanarView, read_emission};

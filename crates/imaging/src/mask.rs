@@ -132,6 +132,11 @@ impl Mask {
     pub fn or(&self, other: &Self) -> Self {
         self.combine(other, f32::max)
     }
+    /// Both together, where they share nothing: the sum of the fractions, at most all.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        self.combine(other, |a, b| (a + b).min(1.0))
+    }
     /// In this and not in the other: what is left when the other's fraction is taken away.
     #[must_use]
     pub fn minus(&self, other: &Self) -> Self {

@@ -1,4 +1,5 @@
-//! NIfTI 1 and 2, plain or gzipped, in and out. NIfTI counts in RAS; it is turned to LPS at the door.
+//! NIfTI 1 and 2, plain or gzipped, in one file or as a pair (.hdr, .img), in and out. NIfTI counts in
+//! RAS; it is turned to LPS at the door.
 
 use crate::error::{ReadError, WriteError};
 use crate::geometry::{Grid, MAX_VOXELS};
@@ -9,13 +10,28 @@ use flate2::write::GzEncoder;
 use nalgebra::{Matrix3, Vector3};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Whether the file name says NIfTI.
+/// Whether the file name says NIfTI; of a header whose voxels are in another file, its first bytes must
+/// say so too, for other formats have such names.
 #[must_use]
 pub fn is_nifti(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    name.ends_with(".nii") || name.ends_with(".nii.gz")
+    let lone = name.ends_with(".nii") || name.ends_with(".nii.gz");
+    lone || name.ends_with(".hdr") && {
+        let mut head = [0; 348];
+        File::open(path).and_then(|mut f| f.read_exact(&mut head)).is_ok()
+            && (&head[344..347] == b"ni1" || &head[4..7] == b"ni2")
+    }
+}
+
+/// The file that voxels are in: that of the header, or its pair.
+fn voxels_of(path: &Path, detached: bool) -> PathBuf {
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("HDR") if detached => path.with_extension("IMG"),
+        _ if detached => path.with_extension("img"),
+        _ => path.to_owned(),
+    }
 }
 
 /// What the header says, without the voxels.
@@ -32,6 +48,8 @@ pub struct Header {
     offset: usize,
     bytes_per_voxel: usize,
     big_endian: bool,
+    /// The voxels are in another file.
+    detached: bool,
 }
 
 /// Reads the header.
@@ -53,6 +71,29 @@ pub fn read(path: &Path) -> Result<Image<f32>, ReadError> {
     let data =
         header.values(&bytes).map(|v| (v * header.slope + header.intercept) as f32).collect();
     Ok(Image::new(header.grid, data))
+}
+
+/// Reads a volume whose voxels outside the field of view may be NaN: they become `blank`, and how many
+/// is said.
+///
+/// # Errors
+/// As [`read`]; when a value is infinite.
+pub fn read_finite(path: &Path, blank: f32) -> Result<(Image<f32>, Option<String>), ReadError> {
+    let mut image = read(path)?;
+    let mut count = 0_usize;
+    for v in image.data_mut() {
+        if v.is_nan() {
+            *v = blank;
+            count += 1;
+        } else if v.is_infinite() {
+            let found = format!("a voxel of value {v}");
+            let remedy = "export the volume again";
+            return Err(ReadError::format(path, found, "finite numbers (or NaN outside)", remedy));
+        }
+    }
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let said = format!("{file}: {count} voxels that are no numbers (NaN) are taken for {blank}");
+    Ok((image, (count > 0).then_some(said)))
 }
 
 /// Reads a label map: whole numbers from 0 to 65535.
@@ -93,6 +134,7 @@ fn open(path: &Path) -> Result<Box<dyn Read>, ReadError> {
 fn load(path: &Path) -> Result<(Header, Vec<u8>), ReadError> {
     let header = read_header(path)?;
     let length = header.grid.len() * header.bytes_per_voxel;
+    let path = &voxels_of(path, header.detached);
     let mut reader = open(path)?;
     let skipped =
         std::io::copy(&mut reader.by_ref().take(header.offset as u64), &mut std::io::sink())
@@ -165,13 +207,11 @@ fn header(path: &Path, head: &[u8]) -> Result<Header, ReadError> {
         return Err(not("a file shorter than a header"));
     }
     let magic = if two { &head[4..7] } else { &head[344..347] };
-    match magic {
-        b"n+1" | b"n+2" => {}
-        b"ni1" | b"ni2" => {
-            return Err(not("a header whose voxels are in another file (.hdr, .img)"));
-        }
+    let detached = match magic {
+        b"n+1" | b"n+2" => false,
+        b"ni1" | b"ni2" => true,
         _ => return Err(not("no NIfTI header (an Analyze file?)")),
-    }
+    };
     let f = Fields { bytes: head, big: big_endian };
     let (dim, pixdim, datatype, offset, slope, intercept);
     if two {
@@ -215,7 +255,11 @@ fn header(path: &Path, head: &[u8]) -> Result<Header, ReadError> {
             return Err(element("datatype", other.to_string(), expected));
         }
     };
-    let low = if two { 540.0 } else { 348.0 };
+    let low = match (detached, two) {
+        (true, _) => 0.0,
+        (false, true) => 540.0,
+        (false, false) => 348.0,
+    };
     if !(offset >= low && offset <= 1e9) {
         return Err(element(
             "vox_offset",
@@ -235,6 +279,7 @@ fn header(path: &Path, head: &[u8]) -> Result<Header, ReadError> {
         offset: offset as usize,
         bytes_per_voxel,
         big_endian,
+        detached,
     })
 }
 

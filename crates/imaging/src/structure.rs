@@ -1,13 +1,15 @@
 //! Structures: named volumes, drawn as contours or given as voxels.
 
-use crate::contour::{Contour, Slabs, aligned};
+use crate::contour::{Contour, aligned};
 use crate::dicom::object::Object;
 use crate::dicom::{Patient, rtstruct, seg};
 use crate::error::ReadError;
 use crate::geometry::{Grid, IndexBox};
 use crate::image::FrameOfReference;
+use crate::label_names;
 use crate::mask::Mask;
 use crate::nifti;
+use crate::solid::Solid;
 use dicom_dictionary_std::tags;
 use hepatica_physics::Volume;
 use std::collections::BTreeMap;
@@ -38,16 +40,17 @@ pub struct Structure {
 
 #[derive(Debug, Clone)]
 enum Shape {
-    Contours(Slabs),
+    Contours(Solid),
     Voxels(Mask),
+    Parts(Vec<Structure>),
 }
 
 impl Structure {
     /// A structure of contours; `slice_mm` is the usual distance of planes in the structure set (see
-    /// [`Slabs::new`]).
+    /// [`Solid::new`]).
     #[must_use]
     pub fn of_contours(name: &str, number: u32, contours: &[Contour], slice_mm: f64) -> Self {
-        let shape = Shape::Contours(Slabs::new(contours, slice_mm));
+        let shape = Shape::Contours(Solid::new(contours, slice_mm));
         Self { name: name.to_owned(), number, shape }
     }
 
@@ -57,12 +60,19 @@ impl Structure {
         Self { name: name.to_owned(), number, shape: Shape::Voxels(mask) }
     }
 
+    /// A structure of parts that share nothing, such as the lobes of a liver.
+    #[must_use]
+    pub fn of_parts(name: &str, number: u32, parts: Vec<Self>) -> Self {
+        Self { name: name.to_owned(), number, shape: Shape::Parts(parts) }
+    }
+
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         match &self.shape {
-            Shape::Contours(slabs) => slabs.is_empty(),
+            Shape::Contours(solid) => solid.is_empty(),
             Shape::Voxels(mask) => mask.is_empty(),
+            Shape::Parts(parts) => parts.iter().all(Self::is_empty),
         }
     }
 
@@ -70,7 +80,7 @@ impl Structure {
     #[must_use]
     pub fn voxels(&self) -> Option<&Mask> {
         match &self.shape {
-            Shape::Contours(_) => None,
+            Shape::Contours(_) | Shape::Parts(_) => None,
             Shape::Voxels(mask) => Some(mask),
         }
     }
@@ -79,8 +89,11 @@ impl Structure {
     #[must_use]
     pub fn volume(&self) -> Volume {
         match &self.shape {
-            Shape::Contours(slabs) => Volume::from_mm3(slabs.volume_mm3()),
+            Shape::Contours(solid) => Volume::from_mm3(solid.volume_mm3()),
             Shape::Voxels(mask) => mask.volume(),
+            Shape::Parts(parts) => {
+                parts.iter().map(Self::volume).fold(Volume::from_ml(0.0), |a, b| a + b)
+            }
         }
     }
 
@@ -89,9 +102,9 @@ impl Structure {
     #[must_use]
     pub fn on(&self, grid: &Grid) -> Mask {
         match &self.shape {
-            Shape::Contours(slabs) if aligned(grid).is_some() => slabs.on(grid),
-            Shape::Contours(slabs) => {
-                let Some([low, high]) = slabs.bounds_mm() else {
+            Shape::Contours(solid) if aligned(grid).is_some() => solid.on(grid),
+            Shape::Contours(solid) => {
+                let Some([low, high]) = solid.bounds_mm() else {
                     return Mask::empty(grid.clone());
                 };
                 // Finer than the target, so that sampling it costs nothing but time; but no more
@@ -101,9 +114,13 @@ impl Structure {
                 let step = wanted.max((extent.iter().product::<f64>() / MOST_FINE).cbrt());
                 let size = extent.map(|e| (e / step).ceil() as usize + 2);
                 match Grid::axial(size, [step; 3], low) {
-                    Ok(fine) => sampled(&slabs.on(&fine), grid),
+                    Ok(fine) => sampled(&solid.on(&fine), grid),
                     Err(_) => Mask::empty(grid.clone()),
                 }
+            }
+            Shape::Parts(parts) => {
+                let empty = Mask::empty(grid.clone());
+                parts.iter().fold(empty, |sum, part| sum.plus(&part.on(grid)))
             }
             Shape::Voxels(mask) if mask.grid().matches(grid) => mask.clone(),
             Shape::Voxels(mask) => match (aligned(mask.grid()), aligned(grid)) {
@@ -233,9 +250,11 @@ pub fn read(path: &Path) -> Result<StructureSet, ReadError> {
     }
 }
 
-/// A label map: a structure a label, named by its number; of a single label 1, by the file.
+/// A label map: a structure a label, named as the file's table of labels says, else by its number; of a
+/// single label without a name, by the file.
 fn read_nifti(path: &Path) -> Result<StructureSet, ReadError> {
     let labels = nifti::read_labels(path)?;
+    let names = label_names::of(path);
     let grid = labels.grid().clone();
     let mut boxes: BTreeMap<u16, IndexBox> = BTreeMap::new();
     let [nx, ny, _] = grid.size();
@@ -253,7 +272,11 @@ fn read_nifti(path: &Path) -> Result<StructureSet, ReadError> {
             let own = labels.crop(bounds);
             let fraction = own.data().iter().map(|l| if *l == label { 1.0 } else { 0.0 }).collect();
             let mask = Mask::new(grid.clone(), bounds, fraction);
-            let name = if single { stem.clone() } else { label.to_string() };
+            let name = match names.get(&label) {
+                Some(name) => name.clone(),
+                None if single => stem.clone(),
+                None => label.to_string(),
+            };
             Structure::of_voxels(&name, label.into(), mask)
         })
         .collect();

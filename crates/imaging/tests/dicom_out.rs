@@ -4,7 +4,9 @@
 use hepatica_imaging::dicom::write::nm::{Acquisition, TECHNETIUM_99M};
 use hepatica_imaging::dicom::write::rtdose::{DoseInfo, DoseType};
 use hepatica_imaging::dicom::write::rtstruct::{Roi, RoiKind, Shape};
-use hepatica_imaging::dicom::write::{self, Context};
+use hepatica_imaging::dicom::write::seg::Segment;
+use hepatica_imaging::dicom::write::sr::{self, Group, Measure};
+use hepatica_imaging::dicom::write::{self, Context, SegmentKind};
 use hepatica_imaging::dicom::{self, Patient, SpacingPolicy};
 use hepatica_imaging::{Grid, Image, Mask, Planar, PlanarView, structure};
 use jiff::civil::date;
@@ -34,6 +36,8 @@ fn acquisition(context: &Context) -> Acquisition<'static> {
         nuclide: TECHNETIUM_99M,
         radiopharmaceutical: "Macroaggregated albumin",
         injected_mbq: Some(150.0),
+        injected: None,
+        corrected: &["ATTN"],
     }
 }
 
@@ -210,6 +214,91 @@ fn structures_come_back_with_holes_and_islands() {
         let common = again.and(mask).volume();
         assert!(common / mask.volume() > 0.97, "{}", structure.name);
     }
+}
+
+#[test]
+fn segments_contours_measures_and_report_of_one_plan_are_lawful_and_lie_in_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let turn = *Rotation3::from_euler_angles(0.1, -0.2, 0.3).matrix();
+    let grid = Grid::new([21, 18, 9], [1.5, 1.25, 2.0], [-9.0, 4.0, 50.0], turn).expect("valid");
+    let images =
+        write::ct::series(folder.path(), &ct_of(&grid), "CT", &context()).expect("written");
+    let ball = |radius: f64| {
+        let centre = grid.world([10.0, 8.0, 4.0]);
+        Mask::from_fn(grid.clone(), |ijk| {
+            let d = (grid.world(ijk.map(|n| n as f64)) - centre).norm();
+            ((radius - d) / 1.5 + 0.5).clamp(0.0, 1.0) as f32
+        })
+    };
+    let (liver, tumour, none) = (ball(7.0), ball(3.0), Mask::empty(grid.clone()));
+    let segment = |name, mask, kind| Segment { name, mask, kind, algorithm: None };
+    let segments = [
+        segment("Liver", &liver, SegmentKind::Liver),
+        segment("T1 größter", &tumour, SegmentKind::Tumour),
+        segment("nothing", &none, SegmentKind::Organ),
+        Segment { algorithm: Some("threshold"), ..segment("R", &liver, SegmentKind::Territory) },
+    ];
+    let path = folder.path().join("segments.dcm");
+    let written = write::seg::write(&path, &segments, &images, &context()).expect("written");
+    assert_eq!(written.has_frames, [true, true, false, true]);
+    assert_lawful(&path);
+    let back = structure::read(&path).expect("readable");
+    assert_eq!(back.frame_of_reference.as_deref(), Some(&*context().frame_of_reference));
+    let names: Vec<_> = back.structures.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(names, ["Liver", "T1 größter", "nothing", "R"]);
+    for (structure, segment) in back.structures.iter().zip(&segments) {
+        let inside = |m: &Mask| -> Vec<[i64; 3]> {
+            let own = m.grid();
+            let [nx, ny, _] = own.size();
+            let of = |(n, _): (usize, f32)| {
+                let at = [n % nx, n / nx % ny, n / (nx * ny)].map(|x| x as f64);
+                own.world(at).coords.iter().map(|x| (x * 100.0).round() as i64).collect::<Vec<_>>()
+            };
+            m.voxels().filter(|(_, f)| *f >= 0.5).map(of).map(|p| [p[0], p[1], p[2]]).collect()
+        };
+        let voxels = structure.voxels().expect("voxels");
+        assert_eq!(inside(voxels), inside(segment.mask), "{}", structure.name);
+    }
+    let refused = write::seg::write(&path, &segments[2..3], &images, &context());
+    assert!(refused.expect_err("empty").to_string().contains("no segment has a voxel"));
+
+    let ml = ["mL", "milliliter"];
+    let measure = |value| Measure { code: sr::VOLUME, value, unit: ml };
+    let groups = [
+        Group {
+            name: "T1 größter",
+            segment: Some((2, SegmentKind::Tumour)),
+            measures: vec![measure(1.0 / 3.0)],
+            texts: vec![("Notice", "Research use only.".to_owned())],
+        },
+        Group {
+            name: "nothing",
+            segment: Some((3, SegmentKind::Organ)),
+            measures: vec![measure(0.0)],
+            texts: vec![],
+        },
+        Group { name: "lungs", segment: None, measures: vec![], texts: vec![] },
+    ];
+    // Images of this study, and of another.
+    let elsewhere = write::SeriesReference { study_uid: "1.2.3".to_owned(), ..images.clone() };
+    for images in [&images, &elsewhere] {
+        let path = folder.path().join("measures.dcm");
+        sr::write(&path, &groups, Some((&written, images)), &context()).expect("written");
+        assert_lawful(&path);
+        let path = folder.path().join("segments elsewhere.dcm");
+        write::seg::write(&path, &segments, images, &context()).expect("written");
+        assert_lawful(&path);
+    }
+    let path = folder.path().join("no images.dcm");
+    sr::write(&path, &groups, None, &context()).expect("written");
+    assert_lawful(&path);
+    let bad = [Group { measures: vec![measure(f64::NAN)], ..groups[2].clone() }];
+    assert!(sr::write(&path, &bad, None, &context()).is_err());
+
+    let path = folder.path().join("report.dcm");
+    write::pdf::write(&path, b"%PDF-1.7\n%%EOF", "Plan", &context()).expect("written");
+    assert_lawful(&path);
+    assert!(write::pdf::write(&path, b"PK", "Plan", &context()).is_err());
 }
 
 #[test]

@@ -143,7 +143,8 @@ pub fn write_case(
     let spect =
         Spect { fwhm_mm: options.fwhm_mm, filter_mm: 0.6 * options.fwhm_mm, counts: 8e6, seed };
     let counts = spect.image(&activity, &spect_grid);
-    let acquisition = |number, description, minutes: f64| Acquisition {
+    let injected = context.date_time.date().at(9, 50, 0, 0);
+    let acquisition = |number, description, minutes: f64, corrected| Acquisition {
         series_number: number,
         description,
         start: context.date_time,
@@ -152,11 +153,13 @@ pub fn write_case(
         nuclide: TECHNETIUM_99M,
         radiopharmaceutical: "99mTc-MAA",
         injected_mbq: Some(150.0),
+        injected: Some(injected),
+        corrected,
     };
     nm::spect(
         &folder("spect")?.join("spect.dcm"),
         &counts,
-        &acquisition(3, "SPECT MAA, AC SC", 20.0),
+        &acquisition(3, "SPECT MAA, AC SC", 20.0, &["ATTN", "SCAT"]),
         &context,
     )?;
 
@@ -166,7 +169,7 @@ pub fn write_case(
     nm::planar(
         &folder("planar")?.join("planar.dcm"),
         &views,
-        &acquisition(2, "Whole body MAA, anterior and posterior", 5.0),
+        &acquisition(2, "Whole body MAA, anterior and posterior", 5.0, &[]),
         &context,
     )?;
     let text = case_toml(&camera)?;

@@ -141,6 +141,16 @@ pub struct StructuresEntry {
     /// Other organs whose dose is wanted.
     #[serde(default)]
     pub organs: Vec<String>,
+    /// Structures that are nothing, whatever their names say.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+    /// A file of names in place of the shipped one.
+    pub names: Option<PathBuf>,
+    /// What the labels of label maps without names are: `totalsegmentator`.
+    pub labels: Option<String>,
+    /// Roles whose proposed structures somebody looked at and accepts: `liver`, `lungs`, `tumours`.
+    #[serde(default)]
+    pub accepted: Vec<String>,
 }
 
 /// `[[territory]]`
@@ -423,6 +433,10 @@ impl Case {
             if way == "stated" && self.lung.stated_fraction.is_none() {
                 return Err(wrong("lung.shunt", way.clone(), "lung.stated_fraction beside it"));
             }
+        }
+        let roles = crate::propose::ROLES;
+        if let Some(role) = self.structures.accepted.iter().find(|r| !roles.contains(&r.as_str())) {
+            return Err(wrong("structures.accepted", role.clone(), "liver, lungs or tumours"));
         }
         let models = ["mird", "bsa", "partition", "voxel"];
         for model in p.model.iter().chain(self.session.iter().filter_map(|s| s.model.as_ref())) {

@@ -102,7 +102,7 @@ impl Window {
             .filter(|o| !o.lines.is_empty())
             .collect();
         Some(FusedView {
-            title: format!("{lesion}, {}", word(plane)),
+            title: format!("{lesion}, {}{}", word(plane), proposed(roles)),
             lesion: lesion.to_owned(),
             plane,
             position_mm: centre[normal(plane)],
@@ -114,6 +114,17 @@ impl Window {
             outlines,
         })
     }
+}
+
+/// What a picture says of outlines that nobody drew.
+fn proposed(roles: &Roles) -> String {
+    let open = roles.proposed.iter().filter(|p| !p.accepted && p.role != "lungs");
+    let mut which: Vec<_> = open.map(|p| p.role.as_str()).collect();
+    which.dedup();
+    if which.is_empty() {
+        return String::new();
+    }
+    format!(" (outlines of {} proposed, not drawn)", which.join(" and "))
 }
 
 fn normal(plane: Plane) -> usize {

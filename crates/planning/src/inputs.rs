@@ -2,9 +2,12 @@
 //! the rest is recognised by modality and name, what is missing is asked for by name.
 
 use crate::case::{Case, CaseError, TerritoryEntry};
+use crate::names::{Names, NamesError, StructureRole};
 use crate::plan::Input;
+use crate::propose::{self, Proposal};
 use hepatica_imaging::dicom::ct;
 use hepatica_imaging::dicom::nm;
+use hepatica_imaging::dicom::write::SeriesReference;
 use hepatica_imaging::inventory::{self, Inventory, Role, Series};
 use hepatica_imaging::{
     Emission, FrameOfReference, Image, Planar, ReadError, SpacingPolicy, Structure, StructureSet,
@@ -25,6 +28,31 @@ pub enum InputError {
     /// An image or a structure file.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The file of names.
+    #[error(transparent)]
+    Names(#[from] NamesError),
+    /// A name that could mean several things.
+    #[error("{}: the structure `{name}` could be {could}; say which with [structures] {keys}, or leave it out with ignore", .case.display())]
+    Unclear {
+        /// The case.
+        case: PathBuf,
+        /// The structure.
+        name: String,
+        /// Its roles, for people.
+        could: String,
+        /// The keys that would say.
+        keys: String,
+    },
+    /// Nothing drawn, and nothing that could be proposed.
+    #[error("{}: no {what} is drawn and none can be proposed: {why}", .case.display())]
+    NoProposal {
+        /// The case.
+        case: PathBuf,
+        /// What.
+        what: String,
+        /// Why not.
+        why: String,
+    },
     /// Something needed is nowhere.
     #[error("{}: no {what} found; {remedy}", .case.display())]
     Missing {
@@ -163,6 +191,8 @@ pub struct Ct {
     pub frame_of_reference: FrameOfReference,
     /// Study it belongs to.
     pub study_uid: Option<String>,
+    /// Its slices, for what is drawn on them to refer to; `None` of NIfTI.
+    pub reference: Option<SeriesReference>,
 }
 
 /// Structures by role.
@@ -180,6 +210,8 @@ pub struct Roles {
     pub organs: Vec<Structure>,
     /// The territories, with a structure or the whole liver.
     pub territories: Vec<(TerritoryEntry, Option<Structure>)>,
+    /// Which of these nobody drew.
+    pub proposed: Vec<Proposal>,
 }
 
 /// What a person says to be right although the files do not say so.
@@ -189,6 +221,8 @@ pub struct Knowingly {
     pub assume_aligned: bool,
     /// A CT with missing, uneven or tilted slices may be interpolated.
     pub resample_ct: bool,
+    /// All proposed structures were looked at and are accepted.
+    pub accept_proposed: bool,
 }
 
 /// Reads everything a plan needs. `knowingly` adds to what the case file says.
@@ -198,6 +232,9 @@ pub struct Knowingly {
 pub fn load(folder: &Path, mut case: Case, knowingly: Knowingly) -> Result<Inputs, InputError> {
     case.images.assume_aligned |= knowingly.assume_aligned;
     case.images.resample_ct |= knowingly.resample_ct;
+    if knowingly.accept_proposed {
+        case.structures.accepted = propose::ROLES.map(str::to_owned).into();
+    }
     Loader::new(folder, case)?.load()
 }
 
@@ -263,6 +300,10 @@ impl Loader {
         if file.exists() {
             self.files.push(("case", vec![file]));
         }
+        if let Some(path) = &self.case.structures.names {
+            let file = self.inside("structures.names", path)?;
+            self.files.push(("names", vec![file]));
+        }
         let spect_files = self.emission_files()?;
         let ct_source = self.ct_source(&spect_files)?;
         let planar_file = self.planar_file()?;
@@ -321,7 +362,7 @@ impl Loader {
             || emission.frame_of_reference.clone(),
             |ct| ct.frame_of_reference.clone(),
         );
-        let structures = self.structures(sets?, &reference)?;
+        let structures = self.structures(sets?, &reference, ct.as_ref(), &emission)?;
         if self.patients.len() > 1 {
             return Err(InputError::Patients {
                 case: self.folder,
@@ -419,12 +460,6 @@ impl Loader {
         } else {
             named.iter().map(|p| self.inside("images.structures", p)).collect::<Result<_, _>>()?
         };
-        if files.is_empty() {
-            return Err(self.missing(
-                "structures",
-                "the liver and each tumour must be drawn: add an RTSTRUCT or SEG, or name NIfTI files under [images] structures",
-            ));
-        }
         Ok(files)
     }
 
@@ -562,7 +597,13 @@ impl Loader {
         &mut self,
         sets: Vec<(&PathBuf, StructureSet)>,
         reference: &FrameOfReference,
+        ct: Option<&Ct>,
+        emission: &Emission,
     ) -> Result<Roles, InputError> {
+        let names = match &self.case.structures.names {
+            Some(path) => Names::read(&self.inside("structures.names", path)?)?,
+            None => Names::shipped()?,
+        };
         let mut all = Vec::new();
         for (file, set) in sets {
             let StructureSet { structures, frame_of_reference, patient, notes } = set;
@@ -571,40 +612,84 @@ impl Loader {
             self.warnings.extend(notes.into_iter().map(|note| format!("{name}: {note}")));
             self.same_frame(&name, &frame_of_reference, "images", reference)?;
             let file = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            all.extend(structures.into_iter().map(|s| Found { file: file.clone(), structure: s }));
+            let labels = self.labels(&names, &structures)?;
+            let mut structures = structures;
+            for s in &mut structures {
+                let label = s.number.checked_sub(1).and_then(|n| labels.get(n as usize));
+                if let Some(name) = label {
+                    s.name.clone_from(name);
+                }
+            }
+            let maker = propose::maker(&structures, &names);
+            all.extend(structures.into_iter().map(|structure| Found {
+                file: file.clone(),
+                structure,
+                maker: maker.clone(),
+            }));
         }
-        Assign { folder: &self.folder, case: &self.case, all, warnings: &mut self.warnings }.roles()
+        let assign = Assign {
+            folder: &self.folder,
+            case: &self.case,
+            names: &names,
+            all,
+            ct,
+            emission,
+            warnings: &mut self.warnings,
+        };
+        assign.roles()
+    }
+
+    /// Names for labels that have none, where the case says which kind of label map it is.
+    fn labels(&self, names: &Names, found: &[Structure]) -> Result<Vec<String>, InputError> {
+        let Some(kind) = &self.case.structures.labels else { return Ok(Vec::new()) };
+        let unnamed = found.iter().all(|s| s.voxels().is_some() && s.name == s.number.to_string());
+        match names.labels(kind) {
+            Some(labels) if unnamed => Ok(labels.names.clone()),
+            Some(_) => Ok(Vec::new()),
+            None => Err(InputError::Path {
+                case: self.folder.clone(),
+                key: "structures.labels".to_owned(),
+                found: kind.into(),
+                expected: names.kinds().map(|k| k.id.as_str()).collect::<Vec<_>>().join(" or "),
+            }),
+        }
     }
 }
 
-/// A structure and the name of the file it is from.
+/// A structure, the name of the file it is from, and the program that made it if no person did.
 struct Found {
     file: String,
     structure: Structure,
+    maker: Option<String>,
 }
 
 struct Assign<'a> {
     folder: &'a Path,
     case: &'a Case,
+    names: &'a Names,
     all: Vec<Found>,
+    ct: Option<&'a Ct>,
+    emission: &'a Emission,
     warnings: &'a mut Vec<String>,
 }
 
 impl Assign<'_> {
     fn roles(mut self) -> Result<Roles, InputError> {
         let entry = self.case.structures.clone();
+        self.ask()?;
         let territories = self.territories()?;
+        let mut proposed = Vec::new();
         let liver = match &entry.liver {
             Some(name) => self.named("structures.liver", name)?,
-            None => self.recognised_liver()?,
+            None => self.recognised_liver(&mut proposed)?,
         };
         let lungs = match &entry.lungs {
             Some(names) => self.each("structures.lungs", names)?,
-            None => self.recognised(is_lung),
+            None => self.recognised_lungs(&mut proposed)?,
         };
         let tumours = match &entry.tumours {
             Some(names) => self.each("structures.tumours", names)?,
-            None => self.recognised(is_tumour),
+            None => self.recognised_tumours(&liver, &mut proposed),
         };
         let cold = self.each("structures.cold", &entry.cold)?;
         let organs = self.each("structures.organs", &entry.organs)?;
@@ -622,7 +707,68 @@ impl Assign<'_> {
                     .to_owned(),
             );
         }
-        Ok(Roles { liver, lungs, tumours, cold, organs, territories })
+        for p in &mut proposed {
+            p.accepted = entry.accepted.contains(&p.role);
+        }
+        for role in propose::ROLES {
+            let own: Vec<_> = proposed.iter().filter(|p| p.role == role).collect();
+            let Some(first) = own.first() else { continue };
+            let names: Vec<_> = own.iter().map(|p| p.name.as_str()).collect();
+            let state = if first.accepted { "accepted" } else { "not accepted yet" };
+            self.warnings.push(format!(
+                "{}: proposed, not drawn ({state}); {}",
+                names.join(", "),
+                first.how
+            ));
+        }
+        Ok(Roles { liver, lungs, tumours, cold, organs, territories, proposed })
+    }
+
+    /// Asks about every name that could mean several things, unless the case says what it is.
+    fn ask(&self) -> Result<(), InputError> {
+        let e = &self.case.structures;
+        let keys = |role: StructureRole| match role {
+            StructureRole::Liver => (e.liver.is_some(), "liver"),
+            StructureRole::Lungs => (e.lungs.is_some(), "lungs"),
+            StructureRole::Tumour => (e.tumours.is_some(), "tumours"),
+            StructureRole::Territory => (!self.case.territory.is_empty(), "[[territory]]"),
+            StructureRole::Cold => (!e.cold.is_empty(), "cold"),
+            _ => (true, "ignore"),
+        };
+        for found in &self.all {
+            let roles = self.names.roles(&found.structure.name);
+            let open = roles.iter().any(|r| !keys(*r).0 && *r != StructureRole::Cold);
+            if roles.len() < 2 || !open || self.is_said(found) {
+                continue;
+            }
+            let could: Vec<_> =
+                roles.iter().map(|r| format!("the {}", self.names.name_of(*r))).collect();
+            let mut words: Vec<_> = roles.iter().map(|r| keys(*r).1).collect();
+            words.retain(|w| *w != "ignore");
+            words.dedup();
+            return Err(InputError::Unclear {
+                case: self.folder.to_owned(),
+                name: found.structure.name.clone(),
+                could: could.join(" or "),
+                keys: words.join(" or "),
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether the case file names a structure.
+    fn is_said(&self, found: &Found) -> bool {
+        let e = &self.case.structures;
+        let lists = [
+            e.lungs.as_deref(),
+            e.tumours.as_deref(),
+            Some(&e.cold),
+            Some(&e.organs),
+            Some(&e.ignore),
+        ];
+        let named = lists.into_iter().flatten().flatten().chain(&e.liver);
+        let territories = self.case.territory.iter().filter_map(|t| t.structure.as_ref());
+        named.chain(territories).any(|name| found.is(name))
     }
 
     fn territories(&mut self) -> Result<Vec<(TerritoryEntry, Option<Structure>)>, InputError> {
@@ -640,7 +786,8 @@ impl Assign<'_> {
                 })
                 .collect();
         }
-        let mut drawn = self.recognised(is_territory);
+        let mut drawn: Vec<Structure> =
+            self.recognised(StructureRole::Territory).map(|f| f.structure.clone()).collect();
         if drawn.len() > 1 {
             let names: Vec<_> = drawn.iter().map(|s| format!("`{}`", s.name)).collect();
             return Err(InputError::Ambiguous {
@@ -667,33 +814,119 @@ impl Assign<'_> {
         Ok(vec![(entry, structure)])
     }
 
-    fn recognised_liver(&self) -> Result<Structure, InputError> {
-        let found = self.recognised(is_liver);
-        match <[Structure; 1]>::try_from(found) {
-            Ok([liver]) => Ok(liver),
-            Err(none) if none.is_empty() => Err(InputError::Missing {
+    fn recognised_liver(&mut self, proposed: &mut Vec<Proposal>) -> Result<Structure, InputError> {
+        match <[Structure; 1]>::try_from(self.given(StructureRole::Liver, "liver", proposed)) {
+            Ok([liver]) => return Ok(liver),
+            Err(none) if none.is_empty() => {}
+            Err(several) => {
+                let names: Vec<_> = several.iter().map(|s| format!("`{}`", s.name)).collect();
+                return Err(InputError::Ambiguous {
+                    case: self.folder.to_owned(),
+                    what: "liver".to_owned(),
+                    found: names.join(" and "),
+                    remedy: "name one under [structures] liver as FILE#NAME".to_owned(),
+                });
+            }
+        }
+        // Both lobes are a liver.
+        let right: Vec<&Found> = self.recognised(StructureRole::RightLobe).collect();
+        let left: Vec<&Found> = self.recognised(StructureRole::LeftLobe).collect();
+        if let ([right], [left]) = (right.as_slice(), left.as_slice()) {
+            let note = format!(
+                "no whole liver is drawn: `{}` and `{}` together are taken as it",
+                right.structure.name, left.structure.name
+            );
+            let parts = vec![right.structure.clone(), left.structure.clone()];
+            self.warnings.push(note);
+            return Ok(Structure::of_parts("liver (both lobes)", 0, parts));
+        }
+        let Some(ct) = self.ct else {
+            return Err(InputError::Missing {
                 case: self.folder.to_owned(),
                 what: "liver structure".to_owned(),
-                remedy: format!(
-                    "name it under [structures] liver; there are: {}",
-                    self.names().join(", ")
-                ),
-            }),
-            Err(several) => Err(InputError::Ambiguous {
+                remedy: if self.all.is_empty() {
+                    "the liver and each tumour must be drawn: add an RTSTRUCT or SEG, or name NIfTI files under [images] structures (with a CT, a liver can be proposed)".to_owned()
+                } else {
+                    format!(
+                        "name it under [structures] liver; there are: {}",
+                        self.names().join(", ")
+                    )
+                },
+            });
+        };
+        match propose::liver(&ct.image) {
+            Ok((structure, how)) => {
+                proposed.push(Proposal::new("liver", &structure, how));
+                Ok(structure)
+            }
+            Err(why) => Err(InputError::NoProposal {
                 case: self.folder.to_owned(),
                 what: "liver".to_owned(),
-                found: format!("{} structures", several.len()),
-                remedy: "name one under [structures] liver as FILE#NAME".to_owned(),
+                why: format!(
+                    "{why}; draw it, or name it under [structures] liver (there are: {})",
+                    self.names().join(", ")
+                ),
             }),
         }
     }
 
-    fn recognised(&self, is: impl Fn(&str) -> bool) -> Vec<Structure> {
-        self.all
-            .iter()
-            .filter(|f| is(&plain(&f.structure.name)))
-            .map(|f| f.structure.clone())
-            .collect()
+    /// The lungs as drawn; where they are not, and something asks for them, as the CT shows them.
+    fn recognised_lungs(
+        &mut self,
+        proposed: &mut Vec<Proposal>,
+    ) -> Result<Vec<Structure>, InputError> {
+        let found = self.given(StructureRole::Lungs, "lungs", proposed);
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        let stated = self.case.lung.mass_kg.is_some();
+        let Some(ct) = self.ct.filter(|_| !stated) else { return Ok(Vec::new()) };
+        match propose::lungs(&ct.image) {
+            Ok((structures, how)) => {
+                proposed.extend(structures.iter().map(|s| Proposal::new("lungs", s, how.clone())));
+                Ok(structures)
+            }
+            Err(why) => {
+                self.warnings.push(format!("no lungs are drawn and none can be proposed: {why}"));
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// The tumours as drawn; where none is and the liver itself is proposed, what is hot in it.
+    fn recognised_tumours(
+        &mut self,
+        liver: &Structure,
+        proposed: &mut Vec<Proposal>,
+    ) -> Vec<Structure> {
+        let found = self.given(StructureRole::Tumour, "tumours", proposed);
+        if !found.is_empty() {
+            return found;
+        }
+        let (structures, how) = propose::tumours(&self.emission.image, liver);
+        proposed.extend(structures.iter().map(|s| Proposal::new("tumours", s, how.clone())));
+        structures
+    }
+
+    /// The structures of a role; those that a program made are proposals.
+    fn given(
+        &self,
+        role: StructureRole,
+        word: &str,
+        proposed: &mut Vec<Proposal>,
+    ) -> Vec<Structure> {
+        let own = self.recognised(role).map(|f| {
+            proposed.extend(f.maker.as_ref().map(|m| Proposal::by(m, word, &f.structure)));
+            f.structure.clone()
+        });
+        own.collect()
+    }
+
+    fn recognised(&self, role: StructureRole) -> impl Iterator<Item = &Found> {
+        let ignore = &self.case.structures.ignore;
+        self.all.iter().filter(move |f| {
+            self.names.roles(&f.structure.name) == [role] && !ignore.iter().any(|name| f.is(name))
+        })
     }
 
     fn each(&self, key: &str, names: &[String]) -> Result<Vec<Structure>, InputError> {
@@ -702,10 +935,7 @@ impl Assign<'_> {
 
     /// A structure by name, or by `FILE#NAME` where names are not unique (labels of a label map).
     fn named(&self, key: &str, name: &str) -> Result<Structure, InputError> {
-        let fits = |f: &&Found| {
-            f.structure.name == name || format!("{}#{}", f.file, f.structure.name) == name
-        };
-        let mut found = self.all.iter().filter(fits);
+        let mut found = self.all.iter().filter(|f| f.is(name));
         match (found.next(), found.next()) {
             (Some(one), None) => {
                 let mut structure = one.structure.clone();
@@ -734,35 +964,16 @@ impl Assign<'_> {
     }
 }
 
-/// Lower case, letters and digits only: `Lung_L` and `lung l` are alike.
-fn plain(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-fn is_liver(plain: &str) -> bool {
-    ["liver", "wholeliver", "liverwhole"].contains(&plain)
-}
-
-fn is_lung(plain: &str) -> bool {
-    // Vessels, tumours and nodules of the lung also have it in their names; they begin otherwise or
-    // are not listed here.
-    let sides = ["", "s", "l", "r", "left", "right", "leftlung", "rightlung"];
-    let lobes =
-        ["upperlobeleft", "lowerlobeleft", "upperloberight", "middleloberight", "lowerloberight"];
-    plain.strip_prefix("lung").is_some_and(|rest| sides.contains(&rest) || lobes.contains(&rest))
-        || ["leftlung", "rightlung", "bothlungs"].contains(&plain)
-}
-
-fn is_tumour(plain: &str) -> bool {
-    let numbered = plain.strip_prefix('t').is_some_and(|rest| {
-        !rest.is_empty() && rest.len() <= 3 && rest.chars().all(|c| c.is_ascii_digit())
-    });
-    numbered
-        || ["tumour", "tumor", "lesion", "gtv", "met"].iter().any(|word| plain.starts_with(word))
-}
-
-fn is_territory(plain: &str) -> bool {
-    plain.starts_with("territory") || plain.starts_with("perfused")
+impl Found {
+    /// Whether a name is this structure's: its own, or `FILE#NAME` (or, of a label map, `FILE#LABEL`)
+    /// where names are not unique.
+    fn is(&self, name: &str) -> bool {
+        let own = &self.structure;
+        own.name == name
+            || name.strip_prefix(&self.file).and_then(|rest| rest.strip_prefix('#')).is_some_and(
+                |n| n == own.name || (own.voxels().is_some() && n == own.number.to_string()),
+            )
+    }
 }
 
 struct ReadCt {
@@ -771,16 +982,23 @@ struct ReadCt {
     notes: Vec<String>,
 }
 
+/// What a CT is outside its field of view.
+const AIR_HU: f32 = -1000.0;
+
 /// CT of DICOM slices, or of one NIfTI file in HU.
 fn read_ct(files: &[PathBuf], policy: SpacingPolicy) -> Result<ReadCt, ReadError> {
-    if let [file] = files {
-        let name = file.to_string_lossy();
-        if name.ends_with(".nii") || name.ends_with(".nii.gz") {
-            let image = nifti::read(file)?;
-            let clamp = |v: &f32| v.round().clamp(f32::from(i16::MIN), f32::from(i16::MAX)) as i16;
-            let ct = Ct { image: image.map(clamp), frame_of_reference: None, study_uid: None };
-            return Ok(ReadCt { ct, patient_id: None, notes: Vec::new() });
-        }
+    if let [file] = files
+        && nifti::is_nifti(file)
+    {
+        let (image, blank) = nifti::read_finite(file, AIR_HU)?;
+        let clamp = |v: &f32| v.round().clamp(f32::from(i16::MIN), f32::from(i16::MAX)) as i16;
+        let ct = Ct {
+            image: image.map(clamp),
+            frame_of_reference: None,
+            study_uid: None,
+            reference: None,
+        };
+        return Ok(ReadCt { ct, patient_id: None, notes: blank.into_iter().collect() });
     }
     let series = ct::read(files, policy)?;
     Ok(ReadCt {
@@ -788,6 +1006,7 @@ fn read_ct(files: &[PathBuf], policy: SpacingPolicy) -> Result<ReadCt, ReadError
             image: series.image,
             frame_of_reference: series.frame_of_reference,
             study_uid: Some(series.study_uid),
+            reference: Some(series.reference),
         },
         patient_id: series.patient.id,
         notes: series.notes,
@@ -840,30 +1059,6 @@ fn digest(path: &Path) -> Result<[u8; 32], InputError> {
         match file.read(&mut buffer).map_err(failed)? {
             0 => return Ok(hash.finalize().into()),
             n => hash.update(&buffer[..n]),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn structures_are_recognised_by_the_names_people_give_them() {
-        for name in ["Liver", "LIVER", "whole_liver"] {
-            assert!(is_liver(&plain(name)), "{name}");
-        }
-        for name in ["Lungs", "Lung_L", "lung right", "lung_upper_lobe_left", "Left Lung"] {
-            assert!(is_lung(&plain(name)), "{name}");
-        }
-        for name in ["T1", "T12", "Tumour 3", "tumor_2", "Lesion-4", "GTV1", "met 7"] {
-            assert!(is_tumour(&plain(name)), "{name}");
-        }
-        for name in
-            ["lung_vessels", "lung_nodules", "thyroid", "T", "trachea", "Th12", "liver_vessels"]
-        {
-            let p = plain(name);
-            assert!(!is_lung(&p) && !is_tumour(&p) && !is_liver(&p), "{name}");
         }
     }
 }

@@ -5,10 +5,13 @@
 //! | [`case`] | what a person says about a patient: `case.toml` |
 //! | [`course`] | a course as where dates and laboratory values are from |
 //! | [`inputs`] | images and structures of a case, each with its role |
+//! | [`names`] | what a structure is, by its name |
+//! | [`propose`] | structures that nobody drew |
 //! | [`setting`] | protocol, device, gate, dates and limits of a case |
 //! | [`pipeline`] | every step from a case to a plan, in order |
 //! | [`tissue`] | the structures on the grid of the dose |
 //! | [`perfusion`] | the counts of a territory, and its activity map |
+//! | [`look`] | what is doubtful about the images |
 //! | [`lung`] | lung shunt and lung mass |
 //! | [`activity`] | models of activity, forward and inverse |
 //! | `models` | what each model answers for a territory, and what bound it |
@@ -20,6 +23,7 @@
 //! | [`plan`] | the answer, as it is written to `plan.json` |
 //! | [`simulation`] | a plan as a course records it |
 //! | [`views`] | planes and curves for figures |
+//! | [`whatif`] | the gate at other activities |
 //!
 //! Knows nothing of pages and pictures; what a day of the regimen is, it asks the regimen.
 
@@ -30,17 +34,21 @@ pub mod device;
 pub mod explain;
 pub mod fused;
 pub mod inputs;
+pub mod look;
 pub mod lung;
 mod models;
+pub mod names;
 pub mod order;
 pub mod perfusion;
 pub mod pipeline;
 pub mod plan;
+pub mod propose;
 pub mod setting;
 pub mod simulation;
 pub mod tissue;
 pub mod uncertainty;
 pub mod views;
+pub mod whatif;
 
 pub use hepatica_dosimetry::monte_carlo::Until;
 pub use hepatica_regimen::strict;

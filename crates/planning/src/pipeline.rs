@@ -6,6 +6,7 @@ use crate::course::{CourseInput, CourseInputError};
 use crate::explain::{self, Facts};
 use crate::fused;
 use crate::inputs::{self, InputError, Inputs, Knowingly};
+use crate::look;
 use crate::lung::{self, LungView, ShuntError};
 use crate::models::ModelCase;
 use crate::order::{self, OrderError};
@@ -14,7 +15,8 @@ use crate::plan::{
     self, Compartment, Constant, Constants, Cumulative, CycleDate, Decision, Lesion, Liver,
     LungShunt, Method, ModelAnswer, Models, Order, Plan, Prescription, Schedule, Session, Status,
 };
-use crate::setting::{Setting, SettingError};
+use crate::propose;
+use crate::setting::{Setting, SettingError, gate_of};
 use crate::tissue::{Tissue, TissueError, ratio};
 use crate::uncertainty as doubt;
 use crate::views::{DvhCurve, FusedView};
@@ -24,7 +26,8 @@ use hepatica_dosimetry::monte_carlo::{MonteCarlo, Progress, Region, Statistics, 
 use hepatica_dosimetry::{
     ActivityMap, DoseEngine, EngineError, KernelConvolution, LocalDeposition, Medium,
 };
-use hepatica_imaging::{Grid, Image, Mask, resample};
+use hepatica_imaging::dicom::write::{SegmentKind, SeriesReference};
+use hepatica_imaging::{Grid, Image, Mask, Structure, resample};
 use hepatica_physics::{
     Activity, Density, Dose, EnergyPerActivity, Length, Mass, Volume, material,
 };
@@ -53,6 +56,8 @@ const MARGIN_MM: f64 = 20.0;
 const CURVE_POINTS: usize = 400;
 /// V-doses that are listed, in Gy.
 const V_DOSES_GY: [f64; 8] = [20.0, 30.0, 40.0, 50.0, 70.0, 100.0, 150.0, 205.0];
+/// A lung whose section on the first or last slice is no larger than this ends there.
+const LUNG_TIP_MM2: f64 = 200.0;
 /// Below this many voxels across, a lesion's mean is blurred beyond use.
 const SMALL_LESION_MM: f64 = 20.0;
 
@@ -215,6 +220,59 @@ pub struct Planned {
     pub study_uid: Option<String>,
     /// Moment of the first treatment.
     pub first_treatment: ZonedDateTime,
+    /// Structures that nobody drew as a map of labels (1, 2, ... in the order of [`Plan::proposed`]), and
+    /// which label is what in a line of text.
+    pub proposed: Option<(Image<f32>, String)>,
+    /// Images and structures as they were read; the list of files is the plan's.
+    pub inputs: Inputs,
+}
+
+impl Planned {
+    /// The images that structures are written on: the CT, else the emission image; `None` where they
+    /// are no DICOM.
+    #[must_use]
+    pub fn drawn_on(&self) -> Option<DrawnOn<'_>> {
+        let Inputs { ct, emission, .. } = &self.inputs;
+        let (grid, series) = match ct {
+            Some(ct) => (ct.image.grid(), ct.reference.as_ref()),
+            None => (emission.image.grid(), emission.reference.as_ref()),
+        };
+        series.map(|series| DrawnOn { grid, series })
+    }
+
+    /// The structures of the plan: the liver first, then tumours, cold tumours, territories, lungs and
+    /// organs.
+    #[must_use]
+    pub fn drawn(&self) -> Vec<Drawn<'_>> {
+        let roles = &self.inputs.structures;
+        let of = |kind| move |structure| Drawn { kind, structure };
+        let territories = roles.territories.iter().filter_map(|(_, structure)| structure.as_ref());
+        std::iter::once(Drawn { kind: SegmentKind::Liver, structure: &roles.liver })
+            .chain(roles.tumours.iter().map(of(SegmentKind::Tumour)))
+            .chain(roles.cold.iter().map(of(SegmentKind::Necrosis)))
+            .chain(territories.map(of(SegmentKind::Territory)))
+            .chain(roles.lungs.iter().map(of(SegmentKind::Lung)))
+            .chain(roles.organs.iter().map(of(SegmentKind::Organ)))
+            .collect()
+    }
+}
+
+/// Images that structures are written on.
+#[derive(Clone, Copy, Debug)]
+pub struct DrawnOn<'a> {
+    /// Where their voxels are.
+    pub grid: &'a Grid,
+    /// Their instances.
+    pub series: &'a SeriesReference,
+}
+
+/// A structure of a plan and what it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Drawn<'a> {
+    /// What it is.
+    pub kind: SegmentKind,
+    /// Where it is.
+    pub structure: &'a Structure,
 }
 
 /// Why there is no plan: one sentence.
@@ -321,6 +379,13 @@ struct SessionWork {
     histories: Option<plan::Histories>,
 }
 
+/// What an engine makes of an activity map.
+struct Computed {
+    per_gbq: Image<f32>,
+    statistics: Option<Statistics>,
+    notes: Vec<String>,
+}
+
 /// Names and masks whose doses are wanted in every session.
 struct Wanted<'a> {
     name: &'a str,
@@ -348,6 +413,13 @@ impl Planner<'_> {
         progress("finding the lung shunt", 0.55);
         let k = EnergyPerActivity::from_j_per_gbq(self.k_dose().0);
         let lungs = self.lungs(&mut warnings)?;
+        let roles = &self.inputs.structures;
+        warnings.extend(look::of_regions(
+            &self.inputs.emission.image,
+            &roles.liver,
+            &roles.lungs.iter().collect::<Vec<_>>(),
+            &roles.organs.iter().collect::<Vec<_>>(),
+        ));
         let medium = self.medium(&grid, &tissue, &mut warnings)?;
 
         progress("computing dose", 0.6);
@@ -386,7 +458,8 @@ impl Planner<'_> {
             works.into_iter().map(|w| (w.session, w.histories)).unzip();
         let histories = histories.into_iter().flatten().collect();
         let measures = self.measures(&sessions, &lungs, &cumulative, &liver);
-        let gate = self.setting.gate.evaluate(&gate::Setting {
+        let rule = gate_of(&self.setting.protocol, !self.inputs.structures.proposed.is_empty());
+        let gate = rule.map_err(SettingError::from)?.evaluate(&gate::Setting {
             device: &self.setting.device.id,
             protocol: &self.setting.protocol.id,
             limits: self.limits(),
@@ -419,6 +492,7 @@ impl Planner<'_> {
             method: self.method(&grid, histories),
             lung_shunt: lungs,
             liver,
+            proposed: self.inputs.structures.proposed.clone(),
             schedule: self.schedule(&sessions)?,
             sessions,
             cumulative,
@@ -427,9 +501,10 @@ impl Planner<'_> {
             warnings,
             explanations,
         };
+        let proposed = propose::label_map(&self.inputs.structures);
         progress("done", 1.0);
-        let ct = self.inputs.ct.as_ref();
-        let emission = &self.inputs.emission;
+        let Inputs { ct, emission, .. } = &self.inputs;
+        let ct = ct.as_ref();
         Ok(Planned {
             plan,
             views,
@@ -443,6 +518,8 @@ impl Planner<'_> {
                 .or_else(|| ct.and_then(|c| c.frame_of_reference.clone())),
             study_uid: emission.study_uid.clone().or_else(|| ct.and_then(|c| c.study_uid.clone())),
             first_treatment,
+            proposed,
+            inputs: self.inputs,
         })
     }
 
@@ -523,21 +600,25 @@ impl Planner<'_> {
         self.options.density.unwrap_or_else(for_engine)
     }
 
-    /// Dose per GBq of an activity map, and what histories leave of doubt.
+    /// Dose per GBq of an activity map, what histories leave of doubt, and what a reader must know of the
+    /// engine's dose in the lungs.
     fn dose(
         &self,
         k: EnergyPerActivity,
         map: &ActivityMap,
         medium: &Medium,
         regions: Vec<Region>,
+        lungs: &Mask,
         progress: &dyn Fn(&str, f64),
-    ) -> Result<(Image<f32>, Option<Statistics>), PlanError> {
+    ) -> Result<Computed, PlanError> {
         let nuclide = self.setting.device.nuclide();
+        let by = |engine: &dyn DoseEngine| -> Result<Computed, PlanError> {
+            let per_gbq = engine.dose(map, medium)?.0;
+            Ok(Computed { per_gbq, statistics: None, notes: engine.validity(medium, lungs) })
+        };
         match self.options.engine {
-            EngineChoice::Local => Ok((LocalDeposition { k }.dose(map, medium)?.0, None)),
-            EngineChoice::Kernel => {
-                Ok((KernelConvolution::new(k, &nuclide)?.dose(map, medium)?.0, None))
-            }
+            EngineChoice::Local => by(&LocalDeposition { k }),
+            EngineChoice::Kernel => by(&KernelConvolution::new(k, &nuclide)?),
             EngineChoice::MonteCarlo => {
                 let Histories { until, seed, stop } = &self.options.histories;
                 let mut engine = MonteCarlo::new(k, nuclide, *until, *seed);
@@ -553,27 +634,10 @@ impl Planner<'_> {
                     }
                 };
                 let (dose, statistics) = engine.run(map, medium, &watch)?;
-                Ok((dose.0, Some(statistics)))
+                let notes = engine.validity(medium, lungs);
+                Ok(Computed { per_gbq: dose.0, statistics: Some(statistics), notes })
             }
         }
-    }
-
-    /// What a reader must know of the engine's dose in the lungs.
-    fn validity(
-        &self,
-        k: EnergyPerActivity,
-        medium: &Medium,
-        tissue: &Tissue,
-    ) -> Result<Vec<String>, PlanError> {
-        let (lungs, nuclide) = (&tissue.lungs, self.setting.device.nuclide());
-        Ok(match self.options.engine {
-            EngineChoice::Local => LocalDeposition { k }.validity(medium, lungs),
-            EngineChoice::Kernel => KernelConvolution::new(k, &nuclide)?.validity(medium, lungs),
-            EngineChoice::MonteCarlo if matches!(medium, Medium::Uniform(_)) => vec![
-                "betas were followed through uniform liver: dose in and beside the lungs is not reliable; give a CT, or --density tissue".to_owned(),
-            ],
-            EngineChoice::MonteCarlo => Vec::new(),
-        })
     }
 
     fn k_dose(&self) -> (f64, String) {
@@ -611,9 +675,15 @@ impl Planner<'_> {
             let masks: Vec<_> = lungs.par_iter().map(|s| s.on(grid)).collect();
             let union = masks.iter().fold(Mask::empty(grid.clone()), |sum, m| sum.or(m));
             // Lungs on the first or last slice go on beyond it: their mass on CT is not their mass.
-            let [_, _, slices] = grid.size();
-            let bounds = union.bounds();
-            let cut = bounds.start[2] == 0 || bounds.end[2] == slices;
+            let [nx, ny, slices] = grid.size();
+            let [dx, dy, _] = grid.spacing_mm();
+            let mut ends = [0.0_f64; 2];
+            for (n, f) in union.voxels() {
+                let k = n / (nx * ny);
+                ends[0] += if k == 0 { f64::from(f) * dx * dy } else { 0.0 };
+                ends[1] += if k + 1 == slices { f64::from(f) * dx * dy } else { 0.0 };
+            }
+            let cut = ends.iter().any(|mm2| *mm2 > LUNG_TIP_MM2);
             (lung::mass_from_ct(&ct.image, &union), cut)
         });
         let stated = entry.mass_kg.map(Mass::from_kg);
@@ -767,8 +837,9 @@ impl Planner<'_> {
         let perfusion = Perfusion::of(counts, tissue, t, self.folder)?;
         let map = perfusion.activity(counts, lungs.fraction)?;
         let regions = self.regions(&perfusion, tissue);
-        let (per_gbq, statistics) = self.dose(k, &map, medium, regions, progress)?;
-        warnings.extend(self.validity(k, medium, tissue)?);
+        let Computed { per_gbq, statistics, notes } =
+            self.dose(k, &map, medium, regions, &tissue.lungs, progress)?;
+        warnings.extend(notes);
         let errors = statistics.as_ref().map_or(&[][..], |s| &s.regions);
         if let Some(s) = statistics.as_ref().filter(|s| s.stopped) {
             warnings.push(format!(
@@ -1227,6 +1298,10 @@ impl Planner<'_> {
         put("normal_liver_dose_gy", Some(highest(&normal)));
         put("activity_orderable", Some(truth(sessions.iter().all(|s| s.order.is_some()))));
         put("tumour_burden_percent", Some(100.0 * liver.tumour_burden));
+        let open = self.inputs.structures.proposed.iter().filter(|p| !p.accepted).count();
+        if !self.inputs.structures.proposed.is_empty() {
+            put("structures_not_accepted", Some(open as f64));
+        }
         let e = &self.case().extrahepatic;
         let count = |correctable: bool| match e.status {
             ExtrahepaticStatus::Unknown => None,

@@ -4,6 +4,7 @@
 //! (`dose_gy`, `activity_gbq`), because beyond this border there are no Rust types to carry it.
 //! The JSON Schema of [`Plan`] is published as `docs/schema/plan.schema.json`.
 
+pub use crate::propose::Proposal;
 pub use hepatica_regimen::gate::{Criterion, Gate, Status};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,9 @@ pub struct Plan {
     pub lung_shunt: LungShunt,
     /// Volumes and masses of the liver and its tumours.
     pub liver: Liver,
+    /// Structures that nobody drew; the gate holds until they are accepted. Left out where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proposed: Vec<Proposal>,
     /// One radioembolization each, in the order of treatment.
     pub sessions: Vec<Session>,
     /// Sums over all sessions and earlier treatments.

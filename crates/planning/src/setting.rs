@@ -59,8 +59,6 @@ pub struct Setting {
     pub calendar: Calendar,
     /// The device, with the case's goals and limits in place of its own.
     pub device: Device,
-    /// The gate.
-    pub gate: GateRule,
     /// Zone of the site.
     pub zone: TimeZone,
     /// Its name.
@@ -71,13 +69,21 @@ pub struct Setting {
     course_windows: Vec<Option<Window>>,
 }
 
-/// The gate of radioembolization: the protocol's own where it has one, else the shipped one.
-fn gate_of(protocol: &Protocol) -> Result<GateRule, TomlError> {
+/// What the gate also asks of a plan on structures that nobody drew.
+const PROPOSED: &str = include_str!("../../../gates/proposed.toml");
+
+/// The gate of radioembolization: the protocol's own where it has one, else the shipped one; with what it
+/// also asks where structures are `proposed`.
+pub(crate) fn gate_of(protocol: &Protocol, proposed: bool) -> Result<GateRule, TomlError> {
     const SHIPPED: &str = "radioembolization";
-    match protocol.gate.iter().find(|g| g.include.iter().any(|i| i == SHIPPED)) {
-        Some(own) => Ok(own.clone()),
-        None => Ok(GateFile::shipped(SHIPPED)?.into()),
+    let mut gate = match protocol.gate.iter().find(|g| g.include.iter().any(|i| i == SHIPPED)) {
+        Some(own) => own.clone(),
+        None => GateFile::shipped(SHIPPED)?.into(),
+    };
+    if proposed {
+        gate.criterion.extend(GateFile::parse(PROPOSED, "gates/proposed.toml")?.criterion);
     }
+    Ok(gate)
 }
 
 impl Setting {
@@ -139,7 +145,6 @@ impl Setting {
                 (protocol, calendar, Vec::new())
             }
         };
-        let gate = gate_of(&protocol)?;
         let mut device = Device::named(&inside(folder, &device))?;
         let p = &case.prescription;
         let state = |place: &mut Sourced, value: Option<f64>| {
@@ -157,16 +162,7 @@ impl Setting {
             .map_err(|_| wrong("time zone", &zone_name, "an IANA name such as America/New_York"))?;
         let treatment_time = parse_time(&time)
             .ok_or_else(|| wrong("treatment time", &time, "HH:MM, as in 13:00"))?;
-        Ok(Self {
-            protocol,
-            calendar,
-            device,
-            gate,
-            zone,
-            zone_name,
-            treatment_time,
-            course_windows,
-        })
+        Ok(Self { protocol, calendar, device, zone, zone_name, treatment_time, course_windows })
     }
 
     /// The windows of session `n` (the first being 1), the protocol's first choice first; those of

@@ -305,7 +305,7 @@ impl Fact {
     #[must_use]
     pub fn summary(&self) -> String {
         let list = |values: &BTreeMap<String, f64>| {
-            let all: Vec<_> = values.iter().map(|(k, v)| format!("{k} {v}")).collect();
+            let all: Vec<_> = values.iter().map(|(k, v)| format!("{k} {}", short(*v))).collect();
             all.join(", ")
         };
         let drugs = |d: &[String]| if d.is_empty() { "all drugs".to_owned() } else { d.join(", ") };
@@ -325,8 +325,8 @@ impl Fact {
             Self::Normal { lln, uln } => {
                 let all: Vec<_> = lln
                     .iter()
-                    .map(|(k, v)| format!("{k} from {v}"))
-                    .chain(uln.iter().map(|(k, v)| format!("{k} to {v}")))
+                    .map(|(k, v)| format!("{k} from {}", short(*v)))
+                    .chain(uln.iter().map(|(k, v)| format!("{k} to {}", short(*v))))
                     .collect();
                 all.join(", ")
             }
@@ -371,9 +371,28 @@ impl Fact {
     }
 }
 
+/// Four significant digits, whole numbers whole: a value that was converted is stored as it came out.
+fn short(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() || value.abs() >= 1e4 {
+        return format!("{value:.0}");
+    }
+    let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
+    rounded.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_summary_has_no_digits_that_say_nothing() {
+        for (value, shown) in
+            [(15.0 / 17.104, "0.877"), (231.0, "231"), (3.6, "3.6"), (0.0, "0"), (12345.6, "12346")]
+        {
+            let values = BTreeMap::from([("bilirubin".to_owned(), value)]);
+            assert_eq!(Fact::Labs { values }.summary(), format!("bilirubin {shown}"));
+        }
+    }
 
     fn labs(on: &str, recorded: &str) -> Event {
         Event {

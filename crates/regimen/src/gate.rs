@@ -355,7 +355,7 @@ pub struct Setting<'a> {
     /// Identifier of the protocol.
     pub protocol: &'a str,
     /// Limits by name, with their sources.
-    pub limits: BTreeMap<&'static str, (f64, String)>,
+    pub limits: BTreeMap<&'a str, (f64, String)>,
     /// What was measured.
     pub measures: &'a Measures,
 }

@@ -6,6 +6,7 @@
 //! | [`protocol`] | cycles, drugs, procedures, gates, rules: `protocols/*.toml` |
 //! | [`calendar`] | a protocol on real dates |
 //! | [`event`], [`log`] | what can be recorded of a course, and the file it is kept in |
+//! | [`desk`] | what a person says of a course, checked before it is recorded |
 //! | [`course`] | the fold: what the events say, in any order of arrival |
 //! | [`state`] | where a course stands: cycles, doses, procedures |
 //! | [`mod@next`] | what is due, allowed, held, and why |
@@ -27,6 +28,7 @@
 pub mod calendar;
 pub mod course;
 pub mod ctcae;
+pub mod desk;
 pub mod dose;
 pub mod endpoint;
 pub mod event;

@@ -297,6 +297,12 @@ impl Log {
         self.entries().find(|(i, _)| *i == id).map(|(_, e)| e)
     }
 
+    /// The whole file, a line an event.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -207,11 +207,15 @@ impl MonteCarlo {
         // Histories are betas, of which a decay may have fewer than one or more.
         let betas: f64 = spectrum.branches.iter().map(|b| b.per_decay).sum();
         let weight = (source.total() * betas) as f32;
-        let regions = self.regions.iter().map(|r| {
-            let shares = mass_shares(room.inside(&r.mask), |n| room.density(n));
-            shares.into_iter().map(|(n, w)| (n, w * per_mev[n] * weight)).collect()
-        });
-        let mut tally = Tally::new(per_mev.len(), regions.collect());
+        let shares: Vec<_> = self
+            .regions
+            .iter()
+            .map(|r| mass_shares(room.inside(&r.mask), |n| room.density(n)))
+            .collect();
+        let weights = |own: &Vec<(usize, f32)>| {
+            own.iter().map(|(n, w)| (*n, w * per_mev[*n] * weight)).collect()
+        };
+        let mut tally = Tally::new(per_mev.len(), shares.iter().map(weights).collect());
         let value = |tally: &Tally, n: usize| {
             let (mean, error) = tally.voxel(n);
             let scale = weight * per_mev[n];
@@ -252,12 +256,10 @@ impl MonteCarlo {
             statistics.median_error = median(&tally);
             let by_histories = tally.left[0].result(tally.batches).0 * betas / emitted;
             statistics.radiated_share += by_histories * statistics.followed_share;
-            for ((named, mask), (_, error)) in
-                statistics.regions.iter_mut().zip(&self.regions).zip(tally.regions())
+            for ((named, own), (_, error)) in
+                statistics.regions.iter_mut().zip(&shares).zip(tally.regions())
             {
-                let shares = mass_shares(room.inside(&mask.mask), |n| room.density(n));
-                let mean: f64 =
-                    shares.iter().map(|(n, w)| f64::from(w * value(&tally, *n).0)).sum();
+                let mean: f64 = own.iter().map(|(n, w)| f64::from(w * value(&tally, *n).0)).sum();
                 named.1 = if mean > 0.0 { error / mean } else { 0.0 };
             }
         }
@@ -341,6 +343,15 @@ impl DoseEngine for MonteCarlo {
 
     fn dose(&self, activity: &ActivityMap, medium: &Medium) -> Result<DoseMap, EngineError> {
         self.run(activity, medium, &|_| ControlFlow::Continue(())).map(|r| r.0)
+    }
+
+    fn validity(&self, medium: &Medium, _: &Mask) -> Vec<String> {
+        match medium {
+            Medium::Uniform(_) => vec![
+                "betas were followed through uniform liver: dose in and beside the lungs is not reliable; give a CT, or --density tissue".to_owned(),
+            ],
+            Medium::Map(_) => Vec::new(),
+        }
     }
 }
 

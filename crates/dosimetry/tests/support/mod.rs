@@ -125,6 +125,7 @@ impl Block<'_> {
 }
 
 /// Energy a beta, in MeV.
+#[allow(dead_code, reason = "each test uses a part")]
 pub struct Totals {
     pub emitted: f64,
     pub deposited: f64,

@@ -1,12 +1,20 @@
 //! The commands.
 
+#[cfg(feature = "workbench")]
+mod account;
 mod completions;
 mod course;
 mod demo;
+#[cfg(feature = "workbench")]
+mod export;
+#[cfg(feature = "workbench")]
+mod import;
 mod inspect;
 mod phantom;
 mod plan;
 mod protocol;
+#[cfg(feature = "workbench")]
+mod serve;
 mod trial;
 
 use crate::output::OutputError;
@@ -55,8 +63,30 @@ enum Command {
     Trial(trial::Args),
     /// List, show, check and compare protocols
     Protocol(protocol::Args),
+    /// Serve the workbench: the whole course in a browser
+    #[cfg(feature = "workbench")]
+    Serve(serve::Args),
+    /// Accounts of the workbench: who may sign in, with what roles at which centres
+    #[cfg(feature = "workbench")]
+    Account(account::Args),
+    /// Export a whole site as one file: a backup, or a move to another machine
+    #[cfg(feature = "workbench")]
+    Export(export::Args),
+    /// Import a site that was exported, where there is nothing yet
+    #[cfg(feature = "workbench")]
+    Import(import::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
+}
+
+impl Cli {
+    /// Whether the command runs until it is interrupted.
+    pub fn serves(&self) -> bool {
+        #[cfg(feature = "workbench")]
+        return matches!(self.command, Command::Serve(_));
+        #[cfg(not(feature = "workbench"))]
+        false
+    }
 }
 
 /// Runs a command; the answer is whether its gate passes (a command without one: yes).
@@ -69,6 +99,14 @@ pub fn run(cli: Cli) -> Result<bool, CommandError> {
         Command::Course(args) => course::run(&args),
         Command::Trial(args) => trial::run(&args),
         Command::Protocol(args) => protocol::run(&args),
+        #[cfg(feature = "workbench")]
+        Command::Serve(args) => serve::run(&args),
+        #[cfg(feature = "workbench")]
+        Command::Account(args) => account::run(&args),
+        #[cfg(feature = "workbench")]
+        Command::Export(args) => export::run(&args),
+        #[cfg(feature = "workbench")]
+        Command::Import(args) => import::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }
@@ -107,7 +145,7 @@ pub enum CommandError {
     #[error(transparent)]
     Table(#[from] hepatica_exchange::tables::TableError),
     #[error(transparent)]
-    Measure(#[from] hepatica_regimen::measure::MeasureError),
+    Desk(#[from] hepatica_regimen::desk::DeskError),
     #[error(transparent)]
     Grade(#[from] hepatica_regimen::ctcae::GradeError),
     #[error(transparent)]
@@ -134,6 +172,9 @@ pub enum CommandError {
     Calibrate(#[from] hepatica_trial::calibrate::CalibrateError),
     #[error("the design: {0}")]
     Statistics(#[from] hepatica_statistics::Error),
+    #[cfg(feature = "workbench")]
+    #[error(transparent)]
+    Workbench(#[from] hepatica_workbench::WorkbenchError),
     #[error("{0}")]
     Usage(String),
     #[error("cannot be written as JSON ({0})")]

@@ -1,6 +1,7 @@
 //! `hepatica plan CASE --out OUT`
 
 use super::CommandError;
+use crate::archive;
 use crate::output::{self, OutputFolder};
 use crate::progress::Progress;
 use crate::term;
@@ -15,14 +16,16 @@ use hepatica_report::Report;
 use std::path::{Path, PathBuf};
 
 /// Names a plan has at its top: what may be replaced.
-const OURS: [&str; 7] = [
+const OURS: [&str; 9] = [
     "plan.json",
     "report.pdf",
     "dose.dcm",
     "dose_per_gbq.nii.gz",
+    "proposed.nii.gz",
     "dvh.csv",
     "figures",
     "calendar.ics",
+    archive::FOLDER,
 ];
 
 /// Part of the work after which the numbers are there and files are written.
@@ -40,7 +43,9 @@ Examples:
   hepatica plan CASE --explain lung_dose      (or OUT in place of CASE: no new computation)
 
 CASE is a folder of DICOM files, or one with case.toml (docs/case.md). OUT gets plan.json,
-report.pdf, dose.dcm, dose_per_gbq.nii.gz, dvh.csv, figures/ and calendar.ics.
+report.pdf, dose.dcm, dose_per_gbq.nii.gz, dvh.csv, figures/, calendar.ics and, for an archive of images,
+dicom/ with segments, contours, report and measures; where structures are proposed because nobody drew
+them, also proposed.nii.gz.
 
 Exit codes: 0 planned and the gate passes, 1 error, 2 planned but a gate holds or fails.")]
 pub struct Args {
@@ -125,6 +130,9 @@ struct Choices {
     /// Interpolate a CT with missing, uneven or tilted slices instead of refusing it
     #[arg(long)]
     resample_ct: bool,
+    /// Structures that nobody drew were looked at and are accepted (liver, lungs and tumours)
+    #[arg(long)]
+    accept_proposed: bool,
 }
 
 /// `2%` or `0.5 %` as a fraction.
@@ -167,6 +175,7 @@ impl Choices {
             knowingly: Knowingly {
                 assume_aligned: self.assume_aligned,
                 resample_ct: self.resample_ct,
+                accept_proposed: self.accept_proposed,
             },
         }
     }
@@ -231,33 +240,43 @@ fn write_all(
     progress: &Progress,
 ) -> Result<PathBuf, CommandError> {
     progress.at("drawing and writing the dose", COMPUTED);
-    let (report, dose) = rayon::join(
+    let (report, images) = rayon::join(
         || Report::new(&planned.plan, &planned.views, &planned.curves),
-        || write_dose(folder.path(), planned),
+        || write_images(&folder, planned),
     );
     let report = report?;
-    dose?;
+    let context = images?;
     progress.at("setting the report", 0.85);
     let (figures, pdf) = rayon::join(|| report.figures(), || report.pdf());
     for (name, png) in figures? {
         folder.write(&format!("figures/{name}"), &png)?;
     }
-    folder.write("report.pdf", &pdf?)?;
+    let pdf = pdf?;
+    folder.write("report.pdf", &pdf)?;
+    archive::write_report(&folder.path().join(archive::FOLDER), &pdf, &context)?;
     folder.write("dvh.csv", report.dvh_csv().as_bytes())?;
     folder.write("calendar.ics", report.calendar_ics().as_bytes())?;
     folder.write("plan.json", json(&planned.plan)?.as_bytes())?;
     Ok(folder.finish()?)
 }
 
-/// Dose per GBq of every session, and the dose of all prescribed activities, in the study and frame
-/// of reference of the images.
-fn write_dose(folder: &Path, planned: &Planned) -> Result<(), CommandError> {
-    let per_gbq: Vec<_> = planned.dose_per_gbq.iter().collect();
-    let path = folder.join("dose_per_gbq.nii.gz");
-    nifti::write(&path, &per_gbq, "Gy per GBq administered, a volume a session")?;
-    let plan = &planned.plan;
+/// What lies beside the images: dose, segments, contours, measures.
+fn write_images(folder: &OutputFolder, planned: &Planned) -> Result<Context, CommandError> {
+    let context = context(planned)?;
+    let place = folder.folder(archive::FOLDER)?;
+    let (dose, rest) = rayon::join(
+        || write_dose(folder.path(), planned, &context),
+        || archive::write(&place, planned, &context),
+    );
+    dose?;
+    rest?;
+    Ok(context)
+}
+
+/// The study and frame of reference of the images.
+fn context(planned: &Planned) -> Result<Context, CommandError> {
     // Identifiers follow from the plan: another plan is another dose.
-    let seed = serde_json::to_string(plan)?;
+    let seed = serde_json::to_string(&planned.plan)?;
     let at = planned.first_treatment.datetime();
     let mut context = Context::new(&seed, planned.patient.clone(), at, "Radioembolization plan");
     if let Some(uid) = &planned.study_uid {
@@ -266,6 +285,18 @@ fn write_dose(folder: &Path, planned: &Planned) -> Result<(), CommandError> {
     if let Some(uid) = &planned.frame_of_reference {
         context.frame_of_reference.clone_from(uid);
     }
+    Ok(context)
+}
+
+/// Dose per GBq of every session, and the dose of all prescribed activities.
+fn write_dose(folder: &Path, planned: &Planned, context: &Context) -> Result<(), CommandError> {
+    let per_gbq: Vec<_> = planned.dose_per_gbq.iter().collect();
+    let path = folder.join("dose_per_gbq.nii.gz");
+    nifti::write(&path, &per_gbq, "Gy per GBq administered, a volume a session")?;
+    if let Some((map, labels)) = &planned.proposed {
+        nifti::write(&folder.join("proposed.nii.gz"), &[map], labels)?;
+    }
+    let plan = &planned.plan;
     let activities: Vec<_> = plan
         .sessions
         .iter()
@@ -278,7 +309,7 @@ fn write_dose(folder: &Path, planned: &Planned) -> Result<(), CommandError> {
         comment: &activities.join(", "),
         heterogeneity: plan.method.density != "uniform",
     };
-    Ok(rtdose::write(&folder.join("dose.dcm"), &planned.dose, &info, &context)?)
+    Ok(rtdose::write(&folder.join("dose.dcm"), &planned.dose, &info, context)?)
 }
 
 fn json(plan: &Plan) -> Result<String, CommandError> {

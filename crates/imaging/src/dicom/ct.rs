@@ -3,7 +3,8 @@
 use super::enhanced;
 use super::object::{self, Object};
 use super::pixels::{self, Format};
-use super::stack::{Slice, Stack, one_of_each};
+use super::stack::{SeriesOf, Slice, Stack, one_of_each};
+use super::write::SeriesReference;
 use super::{Patient, SpacingPolicy};
 use crate::error::ReadError;
 use crate::image::{FrameOfReference, Image};
@@ -27,6 +28,8 @@ pub struct CtSeries {
     pub study_uid: String,
     /// Series Instance UID.
     pub series_uid: String,
+    /// Its slices, for what is drawn on them to refer to.
+    pub reference: SeriesReference,
     /// What a reader must know: copies left out, slices interpolated.
     pub notes: Vec<String>,
 }
@@ -62,6 +65,12 @@ pub fn read(files: &[PathBuf], policy: SpacingPolicy) -> Result<CtSeries, ReadEr
     data.par_chunks_mut(nx * ny)
         .zip(&stack.order)
         .try_for_each_init(Vec::new, |buffer, (hu, n)| pixels[*n].put(hu, buffer))?;
+    let of = SeriesOf {
+        study_uid: &first.study_uid,
+        series_uid: &first.series_uid,
+        sop_class: &first.sop_class,
+    };
+    let reference = stack.reference(&slices, of);
     let image = stack.arrange(data, |v| v.round() as i16, AIR_HU);
     Ok(CtSeries {
         image: Image::new(stack.grid, image),
@@ -69,6 +78,7 @@ pub fn read(files: &[PathBuf], policy: SpacingPolicy) -> Result<CtSeries, ReadEr
         patient: first.patient,
         study_uid: first.study_uid,
         series_uid: first.series_uid,
+        reference,
         notes: stack.notes,
     })
 }
@@ -78,6 +88,7 @@ struct Header {
     patient: Patient,
     study_uid: String,
     series_uid: String,
+    sop_class: String,
     frame_of_reference: FrameOfReference,
 }
 
@@ -153,6 +164,7 @@ fn slices(path: &std::path::Path) -> Result<Vec<(Header, Slice, Pixels)>, ReadEr
         patient: Patient::of(&o),
         study_uid: o.text(tags::STUDY_INSTANCE_UID).unwrap_or_default(),
         series_uid: o.need_text(tags::SERIES_INSTANCE_UID)?,
+        sop_class: o.text(tags::SOP_CLASS_UID).unwrap_or_default(),
         frame_of_reference: o.text(tags::FRAME_OF_REFERENCE_UID),
     };
     if !enhanced::is(&o) {
@@ -217,8 +229,8 @@ struct Rescale {
 
 impl Rescale {
     fn of(o: &Object) -> Result<Self, ReadError> {
-        let slope = o.number(tags::RESCALE_SLOPE).unwrap_or(1.0);
-        let intercept = o.number(tags::RESCALE_INTERCEPT).unwrap_or(0.0);
+        let slope = o.maybe_number(tags::RESCALE_SLOPE)?.unwrap_or(1.0);
+        let intercept = o.maybe_number(tags::RESCALE_INTERCEPT)?.unwrap_or(0.0);
         Self::by(o, slope, intercept)
     }
 

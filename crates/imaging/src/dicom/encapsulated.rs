@@ -1,9 +1,10 @@
 //! Pixels in frames of their own, compressed: which bytes are which frame, and what is in them. JPEG-LS,
-//! run lengths and deflated frames are decoded here; JPEG and JPEG 2000 by the decoders that dicom-rs
-//! brings, one frame at a time and only when its own header says what the object says, for they take
+//! run lengths, deflated frames and JPEG of 12 bits are decoded here; other JPEG and JPEG 2000 by the decoders
+//! that dicom-rs brings, one frame at a time and only when its own header says what the object says, for they take
 //! sizes as they come.
 
 mod header;
+mod jpeg;
 
 use super::object::Object;
 use super::pixels::Format;
@@ -60,6 +61,12 @@ pub(super) fn stored(o: &Object, size: [usize; 3], format: &Format) -> Result<Ve
                 let found = format!("{} bits in a JPEG frame", header.bits);
                 let expected = format!("bits of {} byte(s) as Bits Allocated says", format.bytes());
                 return Err(o.wrong(tags::PIXEL_DATA, found, &expected));
+            }
+            if header.ours {
+                let samples = jpeg::decode(frame, size[0], size[1]);
+                let samples = samples.map_err(|why| damaged(o, why))?;
+                to.iter_mut().zip(samples).for_each(|(to, v)| *to = format.value(v.into()));
+                return Ok(());
             }
             frames.put(&frames.decoded(frame, &header, format.bytes())?, &format, to)
         }),

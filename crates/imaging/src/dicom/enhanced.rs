@@ -16,9 +16,15 @@ pub(super) fn is(o: &Object) -> bool {
 
 /// A functional group of a frame.
 pub(super) fn group(o: &Object, frame: usize, tag: Tag) -> Option<&Dataset> {
+    all(o, frame, tag).first()
+}
+
+/// All items of a functional group of a frame.
+pub(super) fn all(o: &Object, frame: usize, tag: Tag) -> &[Dataset] {
     let own = o.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE).get(frame);
     let shared = o.items(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE).first();
-    [own, shared].into_iter().flatten().find_map(|groups| object::items(groups, tag).first())
+    let found = [own, shared].into_iter().flatten().map(|groups| object::items(groups, tag));
+    found.into_iter().find(|items| !items.is_empty()).unwrap_or_default()
 }
 
 /// A group that must be there.
@@ -63,6 +69,7 @@ pub(super) fn slices(o: &Object) -> Result<Vec<Slice>, ReadError> {
             path: path.to_owned(),
             frame: Some(frame + 1),
             // Two frames of one object are no copies of each other.
+            instance: uid.clone(),
             uid: if uid.is_empty() { String::new() } else { format!("{uid} {}", frame + 1) },
             position: Vector3::from(p),
             along: unit_axes(o, a)?,

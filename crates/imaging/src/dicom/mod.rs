@@ -3,10 +3,13 @@
 //! | module | holds |
 //! |---|---|
 //! | [`object`] | one file: opened within bounds, its elements with good errors |
+//! | `meta` | files that lost their beginning |
+//! | `unknown` | sequences that lost their VR |
 //! | `bounds` | whether the lengths in a file fit the file |
 //! | `pixels`, `encapsulated` | stored values, plain or compressed |
 //! | [`ct`] | a CT series or enhanced CT: any order, gaps and tilt found |
 //! | `enhanced` | what each frame of many says of itself |
+//! | [`frames`] | any grey values: what has no reader of its own |
 //! | [`nm`] | nuclear medicine: SPECT and planar views |
 //! | [`pet`] | a PET series |
 //! | [`reg`] | spatial registrations |
@@ -19,6 +22,8 @@ mod bounds;
 pub mod ct;
 mod encapsulated;
 mod enhanced;
+pub mod frames;
+mod meta;
 pub mod nm;
 pub mod object;
 pub mod pet;
@@ -29,6 +34,7 @@ pub mod rtstruct;
 pub mod seg;
 mod stack;
 pub(crate) mod summary;
+mod unknown;
 pub mod write;
 
 use jiff::civil::Date;

@@ -7,7 +7,9 @@
 
 use super::object::{self, Dataset, Object};
 use super::stack::{pixel_spacing, unit_axes};
+use super::write::{SeriesReference, SliceReference};
 use super::{Patient, pixels};
+use crate::doubts;
 use crate::emission::{Emission, EmissionUnit, Planar, PlanarView};
 use crate::error::ReadError;
 use crate::geometry::Grid;
@@ -48,17 +50,34 @@ pub fn read_spect(path: &Path) -> Result<Emission, ReadError> {
         }
     }
     let mut notes = scale.notes.clone();
+    notes.extend(doubts::of_spect(&o));
+    notes.extend(doubts::saturated(&o, &stored, "SPECT"));
     if o.number(tags::SPACING_BETWEEN_SLICES).is_some_and(|s| s < 0.0) {
         notes.push(
             "SPECT slices run against their normal (negative SpacingBetweenSlices)".to_owned(),
         );
     }
+    let text = |tag| o.text(tag).unwrap_or_default();
+    let reference = Some(SeriesReference {
+        study_uid: text(tags::STUDY_INSTANCE_UID),
+        series_uid: text(tags::SERIES_INSTANCE_UID),
+        sop_class: text(tags::SOP_CLASS_UID),
+        normal: grid.axes().column(2).into(),
+        slices: (0..frames)
+            .map(|k| SliceReference {
+                instance_uid: text(tags::SOP_INSTANCE_UID),
+                frame: order.iter().position(|slice| *slice == k).map(|frame| frame + 1),
+                position: grid.world([0.0, 0.0, k as f64]),
+            })
+            .collect(),
+    });
     Ok(Emission {
         image: Image::new(grid, data),
         unit: scale.unit,
         frame_of_reference: o.text(tags::FRAME_OF_REFERENCE_UID),
         patient: Patient::of(&o),
         study_uid: o.text(tags::STUDY_INSTANCE_UID),
+        reference,
         notes,
     })
 }
@@ -79,6 +98,19 @@ fn slice_order(o: &Object, frames: usize) -> Result<Vec<usize>, ReadError> {
             let found = format!("{} windows", windows.iter().fold(0.0_f64, |a, b| a.max(*b)));
             let expected = "one energy window (export the photopeak alone)";
             return Err(o.wrong(tags::ENERGY_WINDOW_VECTOR, found, expected));
+        }
+    }
+    // Frames of a gated or dynamic volume are many volumes.
+    for (tag, what) in [
+        (tags::TIME_SLOT_VECTOR, "time slots of a gated volume"),
+        (tags::RR_INTERVAL_VECTOR, "intervals of a gated volume"),
+        (tags::TIME_SLICE_VECTOR, "time slices"),
+        (tags::PHASE_VECTOR, "phases"),
+    ] {
+        let numbers = o.numbers(tag).unwrap_or_default();
+        if numbers.iter().any(|n| Some(n) != numbers.first()) {
+            let found = format!("{} {what}", numbers.iter().fold(0.0_f64, |a, b| a.max(*b)));
+            return Err(o.wrong(tag, found, "one volume (export their sum)"));
         }
     }
     let Some(vector) = o.numbers(tags::SLICE_VECTOR) else { return Ok((0..frames).collect()) };
@@ -182,8 +214,8 @@ impl Scale {
             };
         }
         // Any constant factor leaves ratios of counts as they are; an intercept would not.
-        let slope = o.number(tags::RESCALE_SLOPE).unwrap_or(1.0);
-        let intercept = o.number(tags::RESCALE_INTERCEPT).unwrap_or(0.0);
+        let slope = o.maybe_number(tags::RESCALE_SLOPE)?.unwrap_or(1.0);
+        let intercept = o.maybe_number(tags::RESCALE_INTERCEPT)?.unwrap_or(0.0);
         if !(slope.is_finite() && slope > 0.0 && intercept.is_finite()) {
             let found = format!("{slope} with intercept {intercept}");
             return Err(o.wrong(tags::RESCALE_SLOPE, found, "a number above zero"));
@@ -244,7 +276,12 @@ pub fn read_planar(path: &Path) -> Result<Planar, ReadError> {
     };
     let [between_rows, between_columns] = pixel_spacing(&o)?;
     let stored = pixels::stored(&o, size)?;
-    let slope = o.number(tags::RESCALE_SLOPE).filter(|s| s.is_finite() && *s > 0.0).unwrap_or(1.0);
+    notes.extend(doubts::of_planar(&o));
+    notes.extend(doubts::saturated(&o, &stored, "the planar views"));
+    let slope = o.maybe_number(tags::RESCALE_SLOPE)?.unwrap_or(1.0);
+    if slope <= 0.0 {
+        return Err(o.wrong(tags::RESCALE_SLOPE, slope.to_string(), "a number above zero"));
+    }
     let duration_s = o.number(tags::ACTUAL_FRAME_DURATION).map(|ms| ms * 1e-3);
     let plane = columns * rows;
     let frame = |n: usize| PlanarView {

@@ -1,10 +1,11 @@
 //! One DICOM file: opened within bounds, its elements with good errors.
 
 use super::bounds::{self, Head};
+use super::{meta, unknown};
 use crate::error::ReadError;
-use dicom_core::Tag;
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
-use dicom_core::value::Value;
+use dicom_core::value::{PrimitiveValue, Value};
+use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{StandardDataDictionary, tags};
 use dicom_object::{FileDicomObject, InMemDicomObject, OpenFileOptions};
 use std::borrow::Cow;
@@ -39,7 +40,7 @@ impl Object {
     /// When it cannot be read, is no DICOM, is truncated, or claims more than it has.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
         let (mut file, length) = Self::file(path)?;
-        let bytes = read(path, &mut file, length)?;
+        let bytes = mended(read(path, &mut file, length)?);
         bounds::check(path, &bytes)?;
         Self::parse(path, &bytes, OpenFileOptions::new())
     }
@@ -78,12 +79,13 @@ impl Object {
         Ok(buffer)
     }
 
-    /// Whether a file begins as DICOM files do.
+    /// Whether a file begins as DICOM files do, or as a data set that lost what comes before it.
     #[must_use]
     pub fn is_dicom(path: &Path) -> bool {
-        let mut head = [0; 132];
-        File::open(path).and_then(|mut f| f.read_exact(&mut head)).is_ok()
-            && &head[128..] == b"DICM"
+        let mut head = Vec::new();
+        let length = meta::LOOKED_AT as u64;
+        File::open(path).and_then(|f| f.take(length).read_to_end(&mut head)).is_ok()
+            && meta::begins(&head)
     }
 
     /// The file at the path and its length, within bounds.
@@ -197,13 +199,29 @@ impl Object {
         need_numbers(&self.path, &self.inner, tag)
     }
 
+    /// A number that may be absent or empty, but not something else.
+    ///
+    /// # Errors
+    /// When it is there and no finite number.
+    pub fn maybe_number(&self, tag: Tag) -> Result<Option<f64>, ReadError> {
+        match (self.number(tag), self.text(tag)) {
+            (Some(number), _) if number.is_finite() => Ok(Some(number)),
+            (None, None) => Ok(None),
+            (_, said) => {
+                let found = format!("`{}`", said.unwrap_or_default());
+                Err(self.wrong(tag, found, "a number"))
+            }
+        }
+    }
+
     /// Columns, rows, frames (1 if not said), each at least one.
     ///
     /// # Errors
     /// When one is missing or zero, or pixels of that size would not fit the file.
     pub fn size(&self) -> Result<[usize; 3], ReadError> {
         let count = |tag, default: Option<f64>| -> Result<usize, ReadError> {
-            let found = self.number(tag).or(default).ok_or_else(|| self.missing(tag, "a count"))?;
+            let found = self.maybe_number(tag)?.or(default);
+            let found = found.ok_or_else(|| self.missing(tag, "a count"))?;
             if found >= 1.0 && found <= f64::from(u32::MAX) && found.fract() == 0.0 {
                 Ok(found as usize)
             } else {
@@ -247,14 +265,38 @@ fn header(
     length: u64,
 ) -> Result<(Vec<u8>, Option<Range<u64>>), ReadError> {
     let mut bytes = read(path, file, length.min(HEADER_BYTES))?;
+    if meta::needs(&bytes) || unknown::may_be_in(&bytes) {
+        bytes.append(&mut read(path, file, length - bytes.len() as u64)?);
+        let bytes = mended(bytes);
+        bounds::check(path, &bytes)?;
+        return Ok((bytes, None));
+    }
     match bounds::head(path, &bytes, length)? {
         Head::Plain(place) => Ok((bytes, Some(place))),
         Head::Whole => Ok((bytes, None)),
         Head::Cut => {
             bytes.append(&mut read(path, file, length - bytes.len() as u64)?);
+            let bytes = mended(bytes);
             bounds::check(path, &bytes)?;
             Ok((bytes, None))
         }
+    }
+}
+
+/// A whole file with a meta group that says what it is in, and without sequences that the parser would
+/// not know for such.
+fn mended(bytes: Vec<u8>) -> Vec<u8> {
+    let bytes = match meta::before(&bytes) {
+        Some((mut group, data)) => {
+            group.extend_from_slice(&bytes[data..]);
+            group
+        }
+        None => bytes,
+    };
+    let data = unknown::may_be_in(&bytes).then(|| meta::explicit_data(&bytes)).flatten();
+    match data.and_then(|at| Some((at, unknown::known(&bytes[at..])?))) {
+        Some((at, known)) => [&bytes[..at], &known].concat(),
+        None => bytes,
     }
 }
 
@@ -265,10 +307,55 @@ fn read(path: &Path, file: &mut impl Read, count: u64) -> Result<Vec<u8>, ReadEr
     Ok(bytes)
 }
 
+/// Whether the VR of an element was lost (UN): its bytes are no numbers of their own.
+fn is_lost(o: &Dataset, tag: Tag) -> bool {
+    o.get(tag).is_some_and(|e| e.vr() == VR::UN && e.value().primitive().is_some())
+}
+
+/// The value of an element whose VR was lost, by the VR of the dictionary; of one that the dictionary
+/// does not know, as text.
+fn of_lost_vr(o: &Dataset, tag: Tag) -> Option<PrimitiveValue> {
+    let bytes = o.get(tag)?.value().primitive()?.to_bytes();
+    let vr = StandardDataDictionary.by_tag(tag).map_or(VR::LT, |e| e.vr().relaxed());
+    if bytes.is_empty() {
+        return None;
+    }
+    // Numbers of so many bytes, the low one first: such is what tools that lose VRs write.
+    let numbers = |size: usize, of: &dyn Fn(&[u8]) -> f64| {
+        let list: Vec<f64> = bytes.chunks_exact(size).map(of).collect();
+        PrimitiveValue::F64(list.into())
+    };
+    Some(match vr {
+        VR::US => numbers(2, &|b| u16::from_le_bytes([b[0], b[1]]).into()),
+        VR::SS => numbers(2, &|b| i16::from_le_bytes([b[0], b[1]]).into()),
+        VR::UL => numbers(4, &|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]).into()),
+        VR::SL => numbers(4, &|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]]).into()),
+        VR::FL => numbers(4, &|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]).into()),
+        VR::FD => {
+            numbers(8, &|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]))
+        }
+        VR::OB | VR::OW | VR::OF | VR::OD | VR::OL | VR::OV | VR::SQ | VR::UN | VR::AT => {
+            return None;
+        }
+        _ => {
+            let text = String::from_utf8_lossy(&bytes);
+            let values: Vec<String> = text
+                .split('\\')
+                .map(|v| v.trim_matches(|c: char| c.is_whitespace() || c == '\0').to_owned())
+                .collect();
+            PrimitiveValue::Strs(values.into())
+        }
+    })
+}
+
 /// Text of an element of a data set, trimmed; `None` if absent or empty.
 #[must_use]
 pub fn text(o: &Dataset, tag: Tag) -> Option<String> {
-    let text: Cow<'_, str> = o.get(tag)?.to_str().ok()?;
+    let lost = is_lost(o, tag).then(|| of_lost_vr(o, tag));
+    let text: Cow<'_, str> = match &lost {
+        Some(value) => value.as_ref()?.to_str(),
+        None => o.get(tag)?.to_str().ok()?,
+    };
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
     (!text.is_empty()).then(|| text.to_owned())
 }
@@ -276,7 +363,12 @@ pub fn text(o: &Dataset, tag: Tag) -> Option<String> {
 /// All numbers of an element of a data set.
 #[must_use]
 pub fn numbers(o: &Dataset, tag: Tag) -> Option<Vec<f64>> {
-    o.get(tag)?.to_multi_float64().ok().filter(|list| !list.is_empty())
+    let list = if is_lost(o, tag) {
+        of_lost_vr(o, tag)?.to_multi_float64().ok()?
+    } else {
+        o.get(tag)?.to_multi_float64().ok()?
+    };
+    Some(list).filter(|list| !list.is_empty())
 }
 
 /// `N` finite numbers of an element of a data set.

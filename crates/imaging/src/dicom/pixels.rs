@@ -21,24 +21,29 @@ pub(super) struct Format {
 impl Format {
     /// Each pixel is one sample.
     pub(super) fn of(o: &Object, size: [usize; 3]) -> Result<Self, ReadError> {
-        let samples = o.number(tags::SAMPLES_PER_PIXEL).unwrap_or(1.0);
+        let samples = o.maybe_number(tags::SAMPLES_PER_PIXEL)?.unwrap_or(1.0);
         if samples != 1.0 {
             return Err(o.wrong(tags::SAMPLES_PER_PIXEL, samples.to_string(), "1: grey values"));
         }
+        let meaning = o.text(tags::PHOTOMETRIC_INTERPRETATION);
+        if let Some(colours) = meaning.filter(|m| !m.starts_with("MONOCHROME")) {
+            let expected = "MONOCHROME2: grey values";
+            return Err(o.wrong(tags::PHOTOMETRIC_INTERPRETATION, colours, expected));
+        }
         let bits = o.need_number(tags::BITS_ALLOCATED)?;
-        let used = o.number(tags::BITS_STORED).unwrap_or(bits);
+        let used = o.maybe_number(tags::BITS_STORED)?.unwrap_or(bits);
         if ![8.0, 16.0, 32.0].contains(&bits) || !(1.0..=bits).contains(&used) {
             let found = format!("{bits} with {used} stored");
             return Err(o.wrong(tags::BITS_ALLOCATED, found, "8, 16 or 32 with no more stored"));
         }
         let (bits, used) = (bits as u32, used as u32);
-        let high = o.number(tags::HIGH_BIT).map_or(used - 1, |h| h as u32).min(bits - 1);
+        let high = o.maybe_number(tags::HIGH_BIT)?.map_or(used - 1, |h| h as u32).min(bits - 1);
         Ok(Self {
             bits,
             // Unused bits may hold overlays: only the stored ones count.
             down: (high + 1).saturating_sub(used),
             up: 32 - used,
-            signed: o.number(tags::PIXEL_REPRESENTATION) == Some(1.0),
+            signed: o.maybe_number(tags::PIXEL_REPRESENTATION)? == Some(1.0),
             size,
         })
     }

@@ -84,7 +84,13 @@ pub fn from_object(o: &Object) -> Result<StructureSet, ReadError> {
             own.clear();
         }
         let slice_mm = slice_mm.unwrap_or_default();
-        structures.push(Structure::of_contours(&name, number, &own, slice_mm));
+        let structure = Structure::of_contours(&name, number, &own, slice_mm);
+        if structure.is_empty() && own.iter().any(|c| c.points.len() >= 3) {
+            notes.push(format!(
+                "structure `{name}`: its contours enclose nothing (no area, or hopelessly tangled): no volume"
+            ));
+        }
+        structures.push(structure);
     }
     Ok(StructureSet { structures, frame_of_reference, patient: Patient::of(o), notes })
 }

@@ -3,6 +3,7 @@
 
 use super::enhanced;
 use super::object::{Dataset, Object, name, need_numbers};
+use super::write::{SeriesReference, SliceReference};
 use crate::error::ReadError;
 use crate::geometry::Grid;
 use dicom_dictionary_std::tags;
@@ -35,6 +36,8 @@ pub(super) struct Slice {
     /// Which frame of its file, from 1, if that has many.
     pub(super) frame: Option<usize>,
     pub(super) uid: String,
+    /// SOP Instance UID of its file.
+    pub(super) instance: String,
     pub(super) position: Vector3<f64>,
     pub(super) along: [Vector3<f64>; 2],
     /// Between columns, between rows.
@@ -62,6 +65,7 @@ impl Slice {
             path: o.path().to_owned(),
             frame: None,
             uid: o.text(tags::SOP_INSTANCE_UID).unwrap_or_default(),
+            instance: o.text(tags::SOP_INSTANCE_UID).unwrap_or_default(),
             position: Vector3::from(p),
             along: unit_axes(o, a)?,
             pixel_mm: [between_columns, between_rows],
@@ -118,6 +122,14 @@ pub(super) struct Stack {
     /// The slices lie on the grid as they are.
     pub(super) regular: bool,
     pub(super) notes: Vec<String>,
+}
+
+/// Which series slices are of.
+#[derive(Clone, Copy)]
+pub(super) struct SeriesOf<'a> {
+    pub(super) study_uid: &'a str,
+    pub(super) series_uid: &'a str,
+    pub(super) sop_class: &'a str,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -257,6 +269,22 @@ impl Stack {
             })
             .collect();
         Ok(Self { grid, order, places, regular, notes })
+    }
+
+    /// The series as other objects refer to it.
+    pub(super) fn reference(&self, slices: &[Slice], o: SeriesOf<'_>) -> SeriesReference {
+        let reference = |n: &usize| SliceReference {
+            instance_uid: slices[*n].instance.clone(),
+            frame: slices[*n].frame,
+            position: slices[*n].position.into(),
+        };
+        SeriesReference {
+            study_uid: o.study_uid.to_owned(),
+            series_uid: o.series_uid.to_owned(),
+            sop_class: o.sop_class.to_owned(),
+            normal: self.grid.axes().column(2).into(),
+            slices: self.order.iter().map(reference).collect(),
+        }
     }
 
     /// Brings the pixels of slices, one after the other in order, onto the grid: as they are if they

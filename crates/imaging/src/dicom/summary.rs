@@ -20,7 +20,7 @@ pub(crate) fn of(role: Role, objects: &[Object]) -> (String, Vec<String>) {
         Role::Ct | Role::Pet => {
             let slices = objects.iter().map(|o| match role {
                 Role::Ct => ct::in_hu(o).and_then(|()| Slice::all_of(o)),
-                _ => Slice::of(o).map(|slice| vec![slice]),
+                _ => Slice::all_of(o),
             });
             let slices: Result<Vec<_>, _> = slices.collect();
             match slices.map(|s| s.concat()).and_then(|s| Stack::new(&s, SpacingPolicy::Refuse)) {

@@ -79,6 +79,8 @@ pub fn write(to: &Path) -> Result<(), Box<dyn Error>> {
         nuclide: TECHNETIUM_99M,
         radiopharmaceutical: "MAA",
         injected_mbq: None,
+        injected: None,
+        corrected: &["ATTN"],
     };
     nm::spect(&to.join("spect.dcm"), image, &acquisition, &context)?;
     to_jpeg_ls(&to.join("spect.dcm"), &to.join("spect-jpegls.dcm"), 0, 1 << 20)?;

@@ -181,7 +181,7 @@ fn user() -> Option<String> {
 }
 
 /// Who records: who is named, else the user of the machine.
-fn recorder(named: Option<String>) -> Result<String, CommandError> {
+pub(super) fn recorder(named: Option<String>) -> Result<String, CommandError> {
     named.or_else(user).ok_or_else(|| {
         CommandError::Usage("who records this is not known: say it with --by".to_owned())
     })

@@ -13,6 +13,8 @@ pub(super) struct Header {
     pub(super) signed: bool,
     /// Whether its decoder gives as few bytes as hold the bits, whatever is asked for.
     pub(super) jpeg: bool,
+    /// Whether that decoder cannot do it and ours can.
+    pub(super) ours: bool,
 }
 
 const CUT: &str = "a frame that is cut off in its header";
@@ -26,6 +28,7 @@ impl Header {
             bits: frame.bits.into(),
             signed: false,
             jpeg: false,
+            ours: false,
         }
     }
 
@@ -80,20 +83,25 @@ fn jpeg(mut rest: &[u8]) -> Result<Header, &'static str> {
                 let [rows, columns] = [word(segment, 1)?, word(segment, 3)?];
                 let components = (*segment.get(5).ok_or(CUT)?).into();
                 let bits = (*bits).into();
-                header =
-                    Some(Header { columns, rows, components, bits, signed: false, jpeg: true });
+                // Sequential, more than 8 bits.
+                let ours = code == 0xC1 && bits > 8;
+                header = Some(Header {
+                    columns,
+                    rows,
+                    components,
+                    bits,
+                    signed: false,
+                    jpeg: true,
+                    ours,
+                });
             }
             (0xC0..=0xCF, _) => return Err("a JPEG frame of several frames"),
             (0xDD, _) => restarts = word(segment, 0)? != 0,
             (0xDA, [.., last]) => {
+                let header = header.ok_or("a JPEG frame without a frame header")?;
                 // The decoder does not begin anew after a restart marker, nor undo the shift.
-                if lossless && restarts {
-                    return Err("lossless JPEG with restart markers");
-                }
-                if lossless && last & 0x0F != 0 {
-                    return Err("lossless JPEG with a point transform");
-                }
-                return header.ok_or("a JPEG frame without a frame header");
+                let beyond = lossless && (restarts || last & 0x0F != 0);
+                return Ok(Header { ours: header.ours || beyond, ..header });
             }
             _ => {}
         }
@@ -116,7 +124,15 @@ fn codestream(rest: &[u8]) -> Result<Header, &'static str> {
         return Err("a subsampled JPEG 2000 codestream");
     }
     let bits = u32::from(depth & 0x7F) + 1;
-    Ok(Header { columns, rows, components, bits, signed: depth & 0x80 != 0, jpeg: false })
+    Ok(Header {
+        columns,
+        rows,
+        components,
+        bits,
+        signed: depth & 0x80 != 0,
+        jpeg: false,
+        ours: false,
+    })
 }
 
 /// In boxes, which DICOM does not want and some write (ITU-T T.800, annex I).

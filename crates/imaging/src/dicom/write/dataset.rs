@@ -8,6 +8,7 @@ use dicom_core::{DataElement, Tag, VR};
 use dicom_dictionary_std::StandardDataDictionary;
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 use jiff::civil::DateTime;
+use std::io::Write;
 use std::path::Path;
 
 /// A data set in the making.
@@ -70,6 +71,17 @@ impl Dataset {
         self.put(tag, PrimitiveValue::U16(values.into()));
     }
 
+    /// 32-bit numbers.
+    pub(super) fn longs(&mut self, tag: Tag, values: &[u32]) {
+        self.put(tag, PrimitiveValue::U32(values.into()));
+    }
+
+    /// Bytes, made an even number by a zero.
+    pub(super) fn bytes(&mut self, tag: Tag, mut values: Vec<u8>) {
+        values.resize(values.len().next_multiple_of(2), 0);
+        self.0.put(DataElement::new(tag, VR::OB, PrimitiveValue::U8(values.into())));
+    }
+
     /// A double.
     pub(super) fn double(&mut self, tag: Tag, value: f64) {
         self.put(tag, PrimitiveValue::F64([value].as_slice().into()));
@@ -111,14 +123,18 @@ impl Dataset {
         self.0.put(DataElement::new(tags::PIXEL_DATA, VR::OW, value));
     }
 
-    /// Pixels of 32 bits without sign, and what describes them.
-    pub(super) fn pixels_32(&mut self, columns: usize, rows: usize, data: &[u32]) {
+    /// Pixels of one bit, all frames one after the other, the first pixel in the lowest bit; and what
+    /// describes them.
+    pub(super) fn bits(&mut self, columns: usize, rows: usize, data: Vec<u8>) {
         use dicom_dictionary_std::tags;
+        self.pixel_description(columns, rows, 1, false);
+        self.bytes(tags::PIXEL_DATA, data);
+    }
+
+    /// What describes pixels of 32 bits without sign; they themselves follow with
+    /// [`Dataset::save_with_pixels`].
+    pub(super) fn describe_32(&mut self, columns: usize, rows: usize) {
         self.pixel_description(columns, rows, 32, false);
-        // OW is a stream of 16-bit words: the low one of each number first.
-        let words: Vec<u16> = data.iter().flat_map(|v| [*v as u16, (*v >> 16) as u16]).collect();
-        let value = PrimitiveValue::U16(words.into());
-        self.0.put(DataElement::new(tags::PIXEL_DATA, VR::OW, value));
     }
 
     fn pixel_description(&mut self, columns: usize, rows: usize, bits: u16, signed: bool) {
@@ -136,6 +152,32 @@ impl Dataset {
     }
 
     /// Writes the file: preamble, meta group, explicit VR little endian.
+    /// Writes the object, then Pixel Data (its last element) of `length` bytes that `pixels` hands out part
+    /// by part, so that no second copy of a large volume is made.
+    pub(super) fn save_with_pixels(
+        self,
+        path: &Path,
+        length: usize,
+        pixels: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+    ) -> Result<(), WriteError> {
+        let Some(length) = u32::try_from(length).ok().filter(|n| *n < u32::MAX && n % 2 == 0)
+        else {
+            return Err(WriteError::new(
+                path,
+                format!("{length} bytes of pixels, expected an even number below 2^32 - 1"),
+            ));
+        };
+        self.save(path)?;
+        let append = || -> std::io::Result<()> {
+            let mut file = std::fs::OpenOptions::new().append(true).open(path)?;
+            // (7FE0,0010) OW in explicit little endian.
+            file.write_all(&[0xe0, 0x7f, 0x10, 0x00, b'O', b'W', 0, 0])?;
+            file.write_all(&length.to_le_bytes())?;
+            pixels(&mut file)
+        };
+        append().map_err(|e| WriteError::new(path, e.to_string()))
+    }
+
     pub(super) fn save(self, path: &Path) -> Result<(), WriteError> {
         let failed = |why: String| WriteError::new(path, why);
         debug_assert!(self.0.iter().all(|e| e.vr() != VR::UN), "a tag without representation");

@@ -1,4 +1,4 @@
-//! DICOM objects out: CT, nuclear medicine, structure sets, doses.
+//! DICOM objects out: CT, nuclear medicine, structures, doses, reports.
 //!
 //! | module | holds |
 //! |---|---|
@@ -8,7 +8,10 @@
 //! | [`pet`] | a PET series, one file a slice |
 //! | [`reg`] | a spatial registration |
 //! | [`rtstruct`] | contours traced from masks |
+//! | [`seg`] | masks as segments |
 //! | [`rtdose`] | a dose grid |
+//! | [`sr`] | measures as a structured report |
+//! | [`pdf`] | a PDF |
 //!
 //! Everything is explicit VR little endian. Times are those of the [`Context`], identifiers follow
 //! from its seed: the same input gives the same bytes. Files are written where they are told; to
@@ -18,10 +21,13 @@ mod context;
 pub mod ct;
 mod dataset;
 pub mod nm;
+pub mod pdf;
 pub mod pet;
 pub mod reg;
 pub mod rtdose;
 pub mod rtstruct;
+pub mod seg;
+pub mod sr;
 
 pub use context::Context;
 
@@ -53,8 +59,44 @@ pub struct SeriesReference {
 pub struct SliceReference {
     /// SOP Instance UID.
     pub instance_uid: String,
+    /// Which frame of its instance, from 1, if that has many.
+    pub frame: Option<usize>,
     /// Image Position (Patient): centre of the first pixel, LPS millimetres.
     pub position: Point3<f64>,
+}
+
+/// What a segment is of, for those who look for it by its code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SegmentKind {
+    /// The whole liver.
+    Liver,
+    /// The lungs, or one of them.
+    Lung,
+    /// A tumour.
+    Tumour,
+    /// What takes up nothing.
+    Necrosis,
+    /// What one catheter position perfuses.
+    Territory,
+    /// Another organ.
+    Organ,
+}
+
+impl SegmentKind {
+    /// Category and type, as codes.
+    fn codes(self) -> [[&'static str; 3]; 2] {
+        let anatomy = ["123037004", "SCT", "Anatomical Structure"];
+        let abnormal = ["49755003", "SCT", "Morphologically Abnormal Structure"];
+        let place = ["309825002", "SCT", "Spatial and Relational Concept"];
+        match self {
+            Self::Liver => [anatomy, ["10200004", "SCT", "Liver"]],
+            Self::Lung => [anatomy, ["39607008", "SCT", "Lung"]],
+            Self::Tumour => [abnormal, ["108369006", "SCT", "Neoplasm"]],
+            Self::Necrosis => [abnormal, ["6574001", "SCT", "Necrosis"]],
+            Self::Territory => [place, ["territory", sr::OURS, "Perfusion territory"]],
+            Self::Organ => [anatomy, ["113343008", "SCT", "Organ"]],
+        }
+    }
 }
 
 /// Image plane module of slice k.

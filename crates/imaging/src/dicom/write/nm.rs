@@ -35,6 +35,11 @@ pub struct Acquisition<'a> {
     pub radiopharmaceutical: &'a str,
     /// Activity injected, in MBq.
     pub injected_mbq: Option<f64>,
+    /// When it was injected.
+    pub injected: Option<DateTime>,
+    /// What counts were corrected for, in words of Corrected Image: `ATTN`, `SCAT`, `DECY`; none of
+    /// planar views.
+    pub corrected: &'a [&'a str],
 }
 
 /// 99mTc, as code of CID 18.
@@ -175,6 +180,9 @@ fn object(acquisition: &Acquisition<'_>, context: &Context, image_type: &str) ->
     let mut o = context.object(uids::NUCLEAR_MEDICINE_IMAGE_STORAGE, &series, 1);
     o.text(tags::IMAGE_TYPE, image_type);
     o.text(tags::LATERALITY, "");
+    if !acquisition.corrected.is_empty() {
+        o.text(tags::CORRECTED_IMAGE, &acquisition.corrected.join("\\"));
+    }
     o.date_time(tags::ACQUISITION_DATE, tags::ACQUISITION_TIME, acquisition.start);
     o.date_time(tags::CONTENT_DATE, tags::CONTENT_TIME, acquisition.start);
     o.code(tags::PATIENT_ORIENTATION_CODE_SEQUENCE, ["102538003", "SCT", "recumbent"], |c| {
@@ -196,6 +204,11 @@ fn object(acquisition: &Acquisition<'_>, context: &Context, image_type: &str) ->
     let mut drug = Dataset::new();
     drug.code(tags::RADIONUCLIDE_CODE_SEQUENCE, acquisition.nuclide, |_| ());
     drug.words(tags::RADIOPHARMACEUTICAL, acquisition.radiopharmaceutical, 64);
+    if let Some(at) = acquisition.injected {
+        drug.text(tags::RADIOPHARMACEUTICAL_START_TIME, &at.strftime("%H%M%S").to_string());
+        let moment = at.strftime("%Y%m%d%H%M%S").to_string();
+        drug.text(tags::RADIOPHARMACEUTICAL_START_DATE_TIME, &moment);
+    }
     if let Some(mbq) = acquisition.injected_mbq {
         // In MBq in the NM object (in PET it would be Bq).
         drug.decimals(tags::RADIONUCLIDE_TOTAL_DOSE, &[mbq]);

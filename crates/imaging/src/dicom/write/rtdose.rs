@@ -17,7 +17,11 @@ use super::dataset::{Dataset, decimal};
 use super::{Context, WriteError, check_size, plane, right_handed, uids};
 use crate::image::Image;
 use dicom_dictionary_std::tags;
+use rayon::prelude::*;
 use std::path::Path;
+
+/// Voxels that are made ready at a time.
+const PART: usize = 1 << 20;
 
 /// What the numbers of a dose grid mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +65,13 @@ pub fn write(
             format!("the dose of voxel number {at} is {found} Gy; a dose is zero or above"),
         ));
     }
-    let dose = right_handed(dose);
+    let turned;
+    let dose = if dose.grid().axes().determinant() > 0.0 {
+        dose
+    } else {
+        turned = right_handed(dose);
+        &turned
+    };
     let grid = dose.grid();
     let [columns, rows, frames] = check_size(path, grid)?;
 
@@ -101,8 +111,15 @@ pub fn write(
     o.text(tags::DOSE_GRID_SCALING, &text);
     // The scaling as written, not as computed: what a reader multiplies by.
     let scaling: f64 = text.parse().map_err(|_| WriteError::new(path, "dose scaling"))?;
-    let stored: Vec<u32> =
-        dose.data().iter().map(|d| (f64::from(*d) / scaling).round() as u32).collect();
-    o.pixels_32(columns, rows, &stored);
-    o.save(path)
+    o.describe_32(columns, rows);
+    o.save_with_pixels(path, 4 * grid.len(), |file| {
+        for part in dose.data().chunks(PART) {
+            let stored: Vec<[u8; 4]> = part
+                .par_iter()
+                .map(|d| ((f64::from(*d) / scaling).round() as u32).to_le_bytes())
+                .collect();
+            file.write_all(stored.as_flattened())?;
+        }
+        Ok(())
+    })
 }

@@ -120,7 +120,9 @@ pub fn write(
 fn referenced(images: &SeriesReference, context: &Context) -> Dataset {
     let mut series = Dataset::new();
     series.text(tags::SERIES_INSTANCE_UID, &images.series_uid);
-    let slices = images.slices.iter().map(|s| image_item(images, &s.instance_uid)).collect();
+    let mut instances: Vec<&str> = images.slices.iter().map(|s| &*s.instance_uid).collect();
+    instances.dedup();
+    let slices = instances.iter().map(|uid| image_item(images, uid)).collect();
     series.items(tags::CONTOUR_IMAGE_SEQUENCE, slices);
     let mut study = Dataset::new();
     // The study component class is retired, but the standard keeps it for this place.
@@ -163,7 +165,11 @@ fn contour_items(
             .iter()
             .find(|s| (points[0] - s.position).dot(&images.normal).abs() < 0.01);
         if let Some(slice) = on {
-            item.items(tags::CONTOUR_IMAGE_SEQUENCE, vec![image_item(images, &slice.instance_uid)]);
+            let mut image = image_item(images, &slice.instance_uid);
+            if let Some(frame) = slice.frame {
+                image.integer(tags::REFERENCED_FRAME_NUMBER, frame);
+            }
+            item.items(tags::CONTOUR_IMAGE_SEQUENCE, vec![image]);
         }
         item.text(tags::CONTOUR_GEOMETRIC_TYPE, "CLOSED_PLANAR");
         item.integer(tags::NUMBER_OF_CONTOUR_POINTS, points.len());
