@@ -381,7 +381,9 @@ mod tests {
         let evaluated = reference.map(|d| d * 1.02);
         let local = Criterion { local: true, cutoff: 0.0, ..Criterion::global(2.0, 1.0) };
         let g = gamma(&reference, &evaluated, None, &local).expect("doses");
-        assert!(g.values.iter().all(|(_, g)| (g - 1.0).abs() < 1e-3));
+        // Beside the step, which is steep, the dose looked for is near.
+        let away = g.values.iter().filter(|(n, _)| !(7..=8).contains(&(n % 16)));
+        assert!(away.clone().count() == 14 * 256 && away.clone().all(|(_, g)| (g - 1.0).abs() < 1e-3));
         let g = gamma(&reference, &evaluated, None, &Criterion::global(2.0, 1.0)).expect("doses");
         assert_eq!(g.values.len(), 8 * 16 * 16, "the cold half is below the cut-off");
     }

@@ -106,6 +106,7 @@ pub fn series(
         o.save(&dir.join(format!("pt{:04}.dcm", k + 1)))?;
         references.push(SliceReference {
             instance_uid: context.instance_uid(&series, k + 1),
+            frame: None,
             position: grid.world([0.0, 0.0, k as f64]),
         });
     }
