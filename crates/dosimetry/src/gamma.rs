@@ -383,7 +383,9 @@ mod tests {
         let g = gamma(&reference, &evaluated, None, &local).expect("doses");
         // Beside the step, which is steep, the dose looked for is near.
         let away = g.values.iter().filter(|(n, _)| !(7..=8).contains(&(n % 16)));
-        assert!(away.clone().count() == 14 * 256 && away.clone().all(|(_, g)| (g - 1.0).abs() < 1e-3));
+        assert!(
+            away.clone().count() == 14 * 256 && away.clone().all(|(_, g)| (g - 1.0).abs() < 1e-3)
+        );
         let g = gamma(&reference, &evaluated, None, &Criterion::global(2.0, 1.0)).expect("doses");
         assert_eq!(g.values.len(), 8 * 16 * 16, "the cold half is below the cut-off");
     }
