@@ -25,6 +25,8 @@ pub enum DecayCorrection {
 /// has no zone unless a vendor adds one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Acquisition {
+    /// Whether it is PET.
+    pub pet: bool,
     /// When it began: the earliest acquisition of any slice.
     pub start: Option<DateTime>,
     /// Whether slices were acquired at different moments (several beds).
@@ -65,6 +67,7 @@ impl Acquisition {
         let half_life = of_drug(tags::RADIONUCLIDE_HALF_LIFE).and_then(|t| t.parse::<f64>().ok());
         let milliseconds = first.number(tags::ACTUAL_FRAME_DURATION);
         Some(Self {
+            pet: first.text(tags::MODALITY).as_deref() == Some("PT"),
             start,
             beds: starts.iter().any(|s| Some(*s) != start),
             duration_s: milliseconds.filter(|ms| ms.is_finite() && *ms > 0.0).map(|ms| ms / 1000.0),

@@ -22,6 +22,7 @@
 //! | [`fused`] | planes through the lesions |
 //! | [`plan`] | the answer, as it is written to `plan.json` |
 //! | [`simulation`] | a plan as a course records it |
+//! | [`verification`] | what was really given, beside the plan |
 //! | [`views`] | planes and curves for figures |
 //! | [`whatif`] | the gate at other activities |
 //!
@@ -47,6 +48,7 @@ pub mod setting;
 pub mod simulation;
 pub mod tissue;
 pub mod uncertainty;
+pub mod verification;
 pub mod views;
 pub mod whatif;
 
@@ -56,3 +58,4 @@ pub use pipeline::{
     DensityChoice, EngineChoice, GridChoice, Histories, Options, PlanError, Planned, plan_case,
 };
 pub use plan::{Plan, Status};
+pub use verification::{Verification, Verified, verify_case};

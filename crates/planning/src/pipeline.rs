@@ -1478,7 +1478,7 @@ impl Planner<'_> {
 }
 
 /// Centre of mass of a mask, LPS mm.
-fn centre(mask: &Mask) -> Option<[f64; 3]> {
+pub(crate) fn centre(mask: &Mask) -> Option<[f64; 3]> {
     let [nx, ny, _] = mask.grid().size();
     let (mut sum, mut weight) = ([0.0; 3], 0.0);
     for (n, f) in mask.voxels() {
