@@ -316,7 +316,7 @@ fn json(plan: &Plan) -> Result<String, CommandError> {
     Ok(serde_json::to_string_pretty(plan)? + "\n")
 }
 
-fn read_plan(path: &Path) -> Result<Plan, CommandError> {
+pub(super) fn read_plan(path: &Path) -> Result<Plan, CommandError> {
     let wrong = |why: String| CommandError::Usage(format!("{}: {why}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
     serde_json::from_str(&text).map_err(|e| wrong(format!("is no plan of this version ({e})")))
