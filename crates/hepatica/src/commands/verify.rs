@@ -133,24 +133,8 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
     Ok(passes(v))
 }
 
-/// Verifies and writes everything; `span` is the part of the whole bar.
-pub fn make(
-    [case, scan, plan, out]: [&Path; 4],
-    progress: &Progress,
-    span: [f64; 2],
-) -> Result<Verification, CommandError> {
-    let folder = OutputFolder::begin(out, &|name| OURS.contains(&name))?;
-    let options = Options { scan: scan.to_owned(), plan: plan.to_owned(), ..Options::default() };
-    let [from, to] = span;
-    let verified = verify_case(case, &options, &|what, done| {
-        progress.at(what, from + (to - from) * COMPUTED * done);
-    })?;
-    write_all(folder, &verified, progress)?;
-    Ok(verified.verification)
-}
-
 /// Whether nothing is beyond its limit.
-pub fn passes(v: &Verification) -> bool {
+fn passes(v: &Verification) -> bool {
     v.decision.status <= Status::Overridden
 }
 
@@ -225,9 +209,9 @@ fn write_images(
 }
 
 /// The verification on one screen.
-pub fn summarise(v: &Verification) {
+fn summarise(v: &Verification) {
     let colour = term::of(v.decision.status);
-    let word = if passes(v) { "AS PLANNED" } else { "LOOK" };
+    let word = if passes(v) { "WITHIN LIMITS" } else { "LOOK" };
     anstream::println!("{colour}{word}{}  {}", term::RESET, v.decision.sentence);
     anstream::println!();
     let r = &v.registration;

@@ -36,7 +36,7 @@ use hepatica_dosimetry::{
 };
 use hepatica_imaging::registration::{RegistrationError, Rigid};
 use hepatica_imaging::{EmissionUnit, Image, Mask, ReadError, nifti, resample};
-use hepatica_physics::{Activity, Density, EnergyPerActivity, Nuclide, TimeSpan};
+use hepatica_physics::{Activity, Density, Dose, EnergyPerActivity, Nuclide, TimeSpan};
 use hepatica_regimen::gate::Status;
 use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
@@ -424,6 +424,8 @@ impl Verifier<'_> {
             })
             .unzip();
 
+        let territories = self.territories(&delivered, &sets);
+
         let before = self.before(&session)?;
         let on_plan = resample::trilinear(&delivered.dose, before.dose.grid(), 0.0);
         let pair = compare::Pair {
@@ -521,6 +523,7 @@ impl Verifier<'_> {
             activity: delivered.seen,
             lungs,
             compartments,
+            territories,
             voxels,
             checks,
             constants: self.constants(calibration),
@@ -652,6 +655,29 @@ impl Verifier<'_> {
             }
         };
         Ok(Delivered { dose, tissue, seen, perfusion })
+    }
+
+    /// What the normal liver of every territory received, also of those that other sessions treat.
+    fn territories(
+        &self,
+        delivered: &Delivered,
+        sets: &ParameterSets,
+    ) -> Vec<record::TerritoryDose> {
+        let Some(set) = sets.bed_for("perfused_normal_liver") else { return Vec::new() };
+        let model = set.model();
+        let bed = |d: f64| model.bed(Dose::from_gy(d), self.half_life).gy();
+        let list = self.inputs.structures.territories.iter().zip(&delivered.tissue.territories);
+        list.filter_map(|((entry, _), named)| {
+            let dvh = Dvh::new(&delivered.dose, &delivered.tissue.normal.and(&named.mask))?;
+            Some(record::TerritoryDose {
+                id: entry.id.clone(),
+                name: named.name.clone(),
+                normal_ml: dvh.volume().ml(),
+                mean_gy: dvh.mean(),
+                bed_mean_gy: dvh.mean_of(bed),
+            })
+        })
+        .collect()
     }
 
     /// The dose planned for the session, and its compartments, on the plan's grid.

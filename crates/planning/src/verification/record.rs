@@ -36,6 +36,9 @@ pub struct Verification {
     pub lungs: Lungs,
     /// Planned against delivered, a row a compartment.
     pub compartments: Vec<Compared>,
+    /// Normal liver of every territory of the case, treated in this session or not: what a plan of the
+    /// next session starts from.
+    pub territories: Vec<TerritoryDose>,
     /// Planned against delivered, voxel by voxel.
     pub voxels: Voxels,
     /// What is held against a limit.
@@ -203,6 +206,21 @@ pub struct Compared {
     pub ratio_at_equal_activity: Option<f64>,
     /// Tumour control or complication with the dose delivered, with the set it is from.
     pub effect: Vec<Effect>,
+}
+
+/// What the normal liver of a territory received in this session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TerritoryDose {
+    /// The territory.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// Volume of its normal liver on the grid of the scan.
+    pub normal_ml: f64,
+    /// Mean dose.
+    pub mean_gy: f64,
+    /// Mean biologically effective dose.
+    pub bed_mean_gy: f64,
 }
 
 /// Doses of a compartment.

@@ -54,7 +54,9 @@ impl Scan {
         let mut warnings = Vec::new();
         let (files, ct_files) = find(path)?;
         let emission = read_emission(&files)?;
-        warnings.extend(emission.notes.iter().map(|n| format!("scan: {n}")));
+        // To which moment it is corrected is said with the times of the scan.
+        let notes = emission.notes.iter().filter(|n| !n.starts_with("PET is decay-corrected to"));
+        warnings.extend(notes.map(|n| format!("scan: {n}")));
         let pet = emission.acquisition.as_ref().is_some_and(|a| a.pet);
         let modality = if pet { "pet" } else { "spect" };
         let mut of = vec![emission.patient.id.clone()];
