@@ -15,6 +15,7 @@
 //! | [`lung`] | lung shunt and lung mass |
 //! | [`activity`] | models of activity, forward and inverse |
 //! | `models` | what each model answers for a territory, and what bound it |
+//! | [`delivered`] | what earlier sessions really gave, before the next is planned |
 //! | [`device`] | what a label says, as data |
 //! | [`order`] | from an activity in the patient to vials |
 //! | [`uncertainty`] | intervals |
@@ -31,6 +32,7 @@
 pub mod activity;
 pub mod case;
 pub mod course;
+pub mod delivered;
 pub mod device;
 pub mod explain;
 pub mod fused;

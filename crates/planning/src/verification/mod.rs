@@ -21,6 +21,7 @@ mod treatment;
 pub use record::Verification;
 pub use treatment::{Given, TreatmentError};
 
+use crate::delivered::Delivered as Earlier;
 use crate::fused;
 use crate::inputs::{self, InputError, Inputs, Knowingly};
 use crate::perfusion::{self, Perfusion, PerfusionError};
@@ -473,7 +474,7 @@ impl Verifier<'_> {
         let delivery = self.delivery(planned_gbq);
         let lungs = self.lungs(&session, planned_gbq);
         self.look(&delivered.seen, &mut warnings);
-        let checks = self.checks(&delivery, &lungs, &compartments);
+        let checks = self.checks(&delivery, &lungs, &compartments, &sets);
         let mut seen = std::collections::BTreeSet::new();
         warnings.retain(|w| seen.insert(w.clone()));
         let mut files = std::mem::take(&mut self.inputs.files);
@@ -774,6 +775,7 @@ impl Verifier<'_> {
         delivery: &Delivery,
         lungs: &Lungs,
         compartments: &[record::Compared],
+        sets: &ParameterSets,
     ) -> Vec<Check> {
         let limit = |measure: &str| {
             let criteria = self.planned.plan.gates.iter().flat_map(|g| &g.criteria);
@@ -799,6 +801,7 @@ impl Verifier<'_> {
             TOLERANCE_PERCENT.1.to_owned(),
         )];
         let normal = compartments.iter().find(|c| c.role == "perfused_normal_liver");
+        let earlier = Earlier::new(self.planned.plan.delivered.clone(), sets, self.half_life);
         for (id, name, measure, found) in [
             (
                 "lung_dose_session",
@@ -816,7 +819,7 @@ impl Verifier<'_> {
                 "normal_liver_dose",
                 "Mean dose of the perfused normal liver",
                 "normal_liver_dose_gy",
-                normal.map(|c| c.delivered.mean),
+                normal.map(|c| earlier.with_before(&self.session().territory, c.delivered.mean)),
             ),
         ] {
             if let (Some((limit, source)), Some(found)) = (limit(measure), found) {

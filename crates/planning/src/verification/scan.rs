@@ -226,7 +226,7 @@ fn find(path: &Path) -> Result<(Files, Option<Files>), VerifyError> {
     let emission = match emission.as_slice() {
         [one] => *one,
         [] => {
-            return Err(wrong("no PET and no reconstructed SPECT in it, expected one".to_owned()));
+            return Err(wrong("no PET and no reconstructed SPECT in it, expected one (give a NIfTI image as the file itself)".to_owned()));
         }
         several => {
             let list: Vec<_> = several.iter().map(|s| format!("`{}`", s.description)).collect();
