@@ -234,6 +234,140 @@ fn beyond_a_limit_it_is_written_all_the_same_and_ends_with_2() {
     assert!(out.join("report.pdf").is_file());
 }
 
+/// The verification of the first session from PET, made once.
+fn verified() -> PathBuf {
+    static OUT: OnceLock<TempDir> = OnceLock::new();
+    let folder = OUT.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let out = folder.path().join("out");
+        verify(&home().join("pet")).arg("--quiet").arg("--out").arg(out).assert().success();
+        folder
+    });
+    folder.path().join("out/verify.json")
+}
+
+fn plan(delivered: &[&Path]) -> Command {
+    let mut command = hepatica();
+    command.arg("plan").arg(home().join("case"));
+    for file in delivered {
+        command.arg("--delivered").arg(file);
+    }
+    command
+}
+
+#[test]
+fn the_second_session_is_planned_from_what_the_first_gave() {
+    let first: Value = serde_json::from_str(&text(&verified())).expect("JSON");
+    let before: Value = serde_json::from_str(&text(&home().join("plan/plan.json"))).expect("JSON");
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let run = plan(&[&verified()]).arg("--out").arg(&out).output().expect("runs");
+    let said = String::from_utf8(run.stdout).expect("UTF-8");
+    assert_eq!(run.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    assert!(said.contains("given before: session 1") && out.join("report.pdf").is_file(), "{said}");
+    let now: Value = serde_json::from_str(&text(&out.join("plan.json"))).expect("JSON");
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema/plan.schema.json");
+    let schema: Value = serde_json::from_str(&text(&schema)).expect("JSON");
+    jsonschema::validate(&schema, &now).expect("follows the schema");
+    // The second session alone is planned, on its day.
+    let sessions = now["sessions"].as_array().expect("a list");
+    assert_eq!((sessions.len(), sessions[0]["id"].as_u64()), (1, Some(2)));
+    assert_eq!(sessions[0]["date"], before["sessions"][1]["date"]);
+    let roles = now["inputs"].as_array().expect("a list");
+    assert!(roles.iter().any(|i| i["role"] == "delivered"), "{roles:?}");
+    // Lungs: what was given and what is planned.
+    let lungs = number(&first, "/lungs/delivered_gy");
+    let sum = lungs + number(&now, "/sessions/0/lung_dose_gy");
+    near("lungs, both", number(&now, "/cumulative/lung_dose_gy"), sum, [0.999_999, 1.000_001]);
+    near("lungs before", number(&now, "/cumulative/prior_lung_dose_gy"), lungs, [1.0, 1.0]);
+    // Whole normal liver: doses and BED of both.
+    let whole = compartment(&first, "whole normal liver");
+    let own = sessions[0]["compartments"].as_array().expect("a list");
+    let own = own.iter().find(|c| c["role"] == "whole_normal_liver").expect("a liver");
+    for (key, given, planned) in [
+        ("bed", number(whole, "/delivered/bed_mean"), number(own, "/bed_gy/mean")),
+        ("dose", number(whole, "/delivered/mean"), number(own, "/dose_gy/mean")),
+    ] {
+        let sum = number(&now, &format!("/cumulative/whole_normal_liver_{key}_gy"));
+        near(key, sum, given + planned, [0.9999, 1.0001]);
+    }
+    assert_eq!(
+        number(&now, "/cumulative/tumour_dose_gy/T1"),
+        number(compartment(&first, "T1"), "/delivered/mean")
+    );
+    // The limit of the left lobe's normal liver is less by the BED that the scan shows there.
+    let limit = |plan: &Value, session: usize| {
+        let bounds = &plan["sessions"][session]["models"]["voxel"]["bounds"];
+        let list = bounds.as_array().expect("a list");
+        let bound = list.iter().find(|b| b["id"] == "normal_liver_dose").expect("a limit").clone();
+        (number(&bound, "/value"), bound["source"].to_string())
+    };
+    let ((full, _), (left, source)) = (limit(&before, 1), limit(&now, 0));
+    println!("limit of the left lobe {full:.2} Gy, left of it {left:.2} Gy: {source}");
+    assert!(left < full && left > 0.9 * full && source.contains("less the BED of"), "{source}");
+    let territories = first["territories"].as_array().expect("a list");
+    let there = territories.iter().find(|t| t["id"] == "left").expect("the left lobe");
+    assert!((0.5..15.0).contains(&number(there, "/mean_gy")), "{there}");
+    // How the sum came to be says where what was before is from.
+    let run = hepatica().arg("plan").arg(&out).args(["--explain", "lung_dose_cumulative"]).output();
+    let said = String::from_utf8(run.expect("runs").stdout).expect("UTF-8");
+    assert!(said.contains("by their verifications"), "{said}");
+}
+
+#[test]
+fn verifications_that_cannot_be_taken_into_account() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let refused = |command: &mut Command| {
+        let out = folder.path().join("out");
+        let run = command.arg("--out").arg(&out).output().expect("runs");
+        let said = String::from_utf8(run.stderr).expect("UTF-8");
+        println!("{}", said.trim_end());
+        assert_eq!(run.status.code(), Some(1), "{said}");
+        assert!(said.starts_with("error: ") && said.trim_end().lines().count() == 1, "{said}");
+        assert!(!out.exists() && !said.contains("panicked"), "{said}");
+        said
+    };
+    let file = folder.path().join("verify.json");
+    let changed = |change: &dyn Fn(&mut Value)| {
+        let mut v: Value = serde_json::from_str(&text(&verified())).expect("JSON");
+        change(&mut v);
+        fs::write(&file, v.to_string()).expect("written");
+        file.as_path()
+    };
+    let said = refused(&mut plan(&[&verified(), &verified()]));
+    assert!(said.contains("is of session 1 as another file"), "{said}");
+    let said = refused(&mut plan(&[changed(&|v| v["patient"] = "SOMEONE".into())]));
+    assert!(said.contains("is of patient SOMEONE, but the case is of PHANTOM"), "{said}");
+    let said = refused(&mut plan(&[changed(&|v| v["session"]["id"] = 9.into())]));
+    assert!(said.contains("is of session 9 in the territory"), "{said}");
+    let said = refused(&mut plan(&[changed(&|v| v["lungs"]["delivered_gy"] = (-1.0).into())]));
+    assert!(said.contains("a dose is -1 Gy"), "{said}");
+    // Nothing of the lungs' limit is left.
+    let said = refused(&mut plan(&[changed(&|v| v["lungs"]["delivered_gy"] = 60.0.into())]));
+    assert!(said.contains("gives no activity (bound by lung_dose_cumulative"), "{said}");
+    // Nothing of the left lobe's limit is left.
+    let hot = |v: &mut Value| v["territories"][1]["mean_gy"] = 90.0.into();
+    let said = refused(&mut plan(&[changed(&hot)]));
+    assert!(said.contains("gives no activity (bound by normal_liver_dose"), "{said}");
+    // Both were given.
+    let second = folder.path().join("second.json");
+    let other = |v: &mut Value| {
+        v["session"]["id"] = 2.into();
+        v["session"]["territory"] = "left".into();
+    };
+    fs::copy(changed(&other), &second).expect("a copy");
+    let said = refused(&mut plan(&[&verified(), &second]));
+    assert!(said.contains("none is left to plan"), "{said}");
+    // A course that begins later than the treatment that was given, and one before.
+    let said = refused(plan(&[&verified()]).args(["--c1d1", "2026-06-02"]));
+    assert!(said.contains("but session 1 was given on 2027-01-05"), "{said}");
+    fs::write(&file, "{\"schema\": ").expect("written");
+    let said = refused(&mut plan(&[&file]));
+    assert!(said.contains("is no verification of this version"), "{said}");
+    let said = refused(&mut plan(&[Path::new("/nowhere/verify.json")]));
+    assert!(said.contains("cannot be read") && said.contains("hepatica verify wrote"), "{said}");
+}
+
 #[test]
 fn help_has_examples() {
     let help = hepatica().args(["verify", "--help"]).output().expect("runs");
