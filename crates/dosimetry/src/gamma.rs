@@ -4,8 +4,11 @@
 //! `gamma(p) = min over q of sqrt(|p - q|² / d² + (D(q) - R(p))² / delta²)`, `D` interpolated
 //! linearly between its voxels. The minimum is over all places, not over a lattice of them: the box
 //! between eight voxel centres is cut into eight smaller ones as long as the least that could be
-//! inside (its distance, and the range of its corners) is below what has been found. A voxel that
-//! agrees needs few boxes, and boxes are looked at from near to far until they cannot help.
+//! inside is below what has been found. Boxes are looked at from near to far until they cannot help.
+//!
+//! What could be inside: the dose in a box is a plane and what is left of it, which is largest at a
+//! corner and falls by four with each cut. On a plane the minimum is a problem of one unknown (the
+//! multiplier of the dose difference), any value of which gives a bound that holds.
 
 use hepatica_imaging::{Image, Mask};
 use rayon::prelude::*;
@@ -219,40 +222,45 @@ impl<'a> Search<'a> {
                 low: std::array::from_fn(|a| (low[a] as f64 - at[a]) * self.spacing[a]),
                 size: std::array::from_fn(|a| step[a] as f64 * self.spacing[a]),
             };
-            self.inside(&piece, reference, per_dose, CUTS, &mut best);
+            let bound = piece.bound(reference, per_dose, self.distance_squared);
+            self.inside(&piece, bound, reference, per_dose, CUTS, &mut best);
         }
         best.sqrt()
     }
 
     /// Betters `best` (gamma squared) by what a box holds.
-    fn inside(&self, piece: &Piece, reference: f64, per_dose: f64, cuts: u32, best: &mut f64) {
-        if piece.least(reference, per_dose, self.distance_squared) + EXACT * best.sqrt() >= *best {
+    fn inside(
+        &self,
+        piece: &Piece,
+        (least, place): Bound,
+        reference: f64,
+        per_dose: f64,
+        cuts: u32,
+        best: &mut f64,
+    ) {
+        if least + EXACT * best.sqrt() >= *best {
             return;
         }
-        let near = piece.nearest();
-        let there = piece.at(near);
-        let square = |p: [f64; 3]| p.iter().map(|x| x * x).sum::<f64>();
-        let place = |t: [f64; 3]| -> [f64; 3] {
-            std::array::from_fn(|a| piece.low[a] + t[a] * piece.size[a])
-        };
-        let value = |t: [f64; 3], d: f64| {
-            square(place(t)) / self.distance_squared + (d - reference).powi(2) * per_dose
-        };
-        *best = best.min(value(near, there));
-        let middle = [0.5; 3];
-        *best = best.min(value(middle, piece.at(middle)));
-        if cuts > 0 {
-            let mut parts: [(f64, Piece); 8] = std::array::from_fn(|c| {
+        let mut square = (piece.at(place) - reference).powi(2) * per_dose;
+        for a in 0..3 {
+            square += (piece.low[a] + place[a] * piece.size[a]).powi(2) / self.distance_squared;
+        }
+        *best = best.min(square);
+        if cuts > 0 && least + EXACT * best.sqrt() < *best {
+            let mut parts: [(Bound, Piece); 8] = std::array::from_fn(|c| {
                 let part = piece.part(c);
-                (part.least(reference, per_dose, self.distance_squared), part)
+                (part.bound(reference, per_dose, self.distance_squared), part)
             });
-            parts.sort_by(|a, b| a.0.total_cmp(&b.0));
-            for (_, part) in &parts {
-                self.inside(part, reference, per_dose, cuts - 1, best);
+            parts.sort_by(|a, b| a.0.0.total_cmp(&b.0.0));
+            for (bound, part) in &parts {
+                self.inside(part, *bound, reference, per_dose, cuts - 1, best);
             }
         }
     }
 }
+
+/// The least gamma squared that a box could hold, and where (0 to 1 on each axis) it would be.
+type Bound = (f64, [f64; 3]);
 
 /// A box with the doses at its corners; linear between them along each axis.
 #[derive(Clone, Copy)]
@@ -265,25 +273,59 @@ struct Piece {
 }
 
 impl Piece {
-    /// The least gamma squared it could hold: its nearest point, and the nearest dose between its
-    /// corners' lowest and highest (a linear dose has no other in between).
-    fn least(&self, reference: f64, per_dose: f64, distance_squared: f64) -> f64 {
-        let mut square = 0.0;
-        for a in 0..3 {
-            let gap = self.low[a].max(-(self.low[a] + self.size[a])).max(0.0);
-            square += gap * gap;
+    /// The least gamma squared it could hold, and where.
+    fn bound(&self, reference: f64, per_dose: f64, distance_squared: f64) -> Bound {
+        let high: [f64; 3] = std::array::from_fn(|a| self.low[a] + self.size[a]);
+        let side = |c: usize, a: usize| (c >> a & 1) as f64 - 0.5;
+        // The plane, in Gy and Gy/mm; what is left of it is linear along each axis, too.
+        let mean = self.dose.iter().sum::<f64>() / 8.0;
+        let rise: [f64; 3] = std::array::from_fn(|a| {
+            (0..8).map(|c| 2.0 * side(c, a) * self.dose[c]).sum::<f64>() / 4.0
+        });
+        let rest = (0..8)
+            .map(|c| {
+                (self.dose[c] - mean - (0..3).map(|a| side(c, a) * rise[a]).sum::<f64>()).abs()
+            })
+            .fold(0.0, f64::max);
+        let slope: [f64; 3] =
+            std::array::from_fn(|a| if self.size[a] > 0.0 { rise[a] / self.size[a] } else { 0.0 });
+        // Difference of the plane at the place looked at.
+        let off = mean
+            - (0..3).map(|a| slope[a] * 0.5 * (self.low[a] + high[a])).sum::<f64>()
+            - reference;
+        // y² / delta² is at least 2 l y - l² delta² for any l: with that the least over the box is one of
+        // each axis by itself. The bound is concave in l, and Newton's steps climb it.
+        let tolerance = 1.0 / per_dose;
+        let steep = slope.iter().map(|s| s * s).sum::<f64>();
+        let mut l = off / (tolerance + distance_squared * steep);
+        let (mut least, mut place) = (0.0_f64, [0.0; 3]);
+        for _ in 0..6 {
+            let x: [f64; 3] = std::array::from_fn(|a| {
+                (-l * slope[a] * distance_squared).clamp(self.low[a], high[a])
+            });
+            let along = (0..3).map(|a| slope[a] * x[a]).sum::<f64>();
+            let square = x.iter().map(|x| x * x).sum::<f64>() / distance_squared;
+            let bound = square + 2.0 * l * (off + along) - l * l * tolerance - 2.0 * l.abs() * rest;
+            least = least.max(bound);
+            place = x;
+            let slack = off + along - l * tolerance;
+            if slack.abs() <= 1e-6 * tolerance.sqrt() {
+                break;
+            }
+            let free = (0..3).filter(|a| x[*a] > self.low[*a] && x[*a] < high[*a]);
+            let curve = free.map(|a| slope[a] * slope[a]).sum::<f64>();
+            l += slack / (tolerance + distance_squared * curve);
         }
-        let low = self.dose.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = self.dose.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let off = (low - reference).max(reference - high).max(0.0);
-        square / distance_squared + off * off * per_dose
-    }
-
-    /// Where in it (0 to 1 on each axis) it is nearest to the place looked at.
-    fn nearest(&self) -> [f64; 3] {
-        std::array::from_fn(|a| {
-            if self.size[a] > 0.0 { (-self.low[a] / self.size[a]).clamp(0.0, 1.0) } else { 0.0 }
-        })
+        let share = |a: usize| {
+            if self.size[a] > 0.0 { (place[a] - self.low[a]) / self.size[a] } else { 0.0 }
+        };
+        // No multiplier: the nearest point and the corners' lowest and highest dose.
+        let gap = |a: usize| self.low[a].max(-high[a]).max(0.0);
+        let near = (0..3).map(|a| gap(a).powi(2)).sum::<f64>() / distance_squared;
+        let lowest = self.dose.iter().copied().fold(f64::INFINITY, f64::min);
+        let highest = self.dose.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let apart = (lowest - reference).max(reference - highest).max(0.0);
+        (least.max(near + apart * apart * per_dose), [0, 1, 2].map(share))
     }
 
     fn at(&self, [x, y, z]: [f64; 3]) -> f64 {
