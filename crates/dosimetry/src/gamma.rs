@@ -432,6 +432,47 @@ mod tests {
         assert_eq!(g.values.len(), 8 * 16 * 16, "the cold half is below the cut-off");
     }
 
+    /// pymedphys 0.41.0 (`gamma`, interp_fraction 30, max_gamma 2, cut-off 10 %) on the same two doses, run on
+    /// 2026-11-26. It looks at a lattice of a thirtieth of the distance, so that it may be above the minimum
+    /// and is never below.
+    #[test]
+    fn a_published_implementation_finds_the_same() {
+        let bell = |centre: [f64; 3], top: f64, sigma: f64| {
+            move |p: [f64; 3]| {
+                let square = (0..3).map(|a| (p[a] - centre[a]).powi(2)).sum::<f64>();
+                top * (-square / (2.0 * sigma * sigma)).exp()
+            }
+        };
+        let reference = image([24, 22, 20], [3.0; 3], bell([33.0, 30.0, 28.0], 100.0, 14.0));
+        let grid = Grid::axial([32, 30, 27], [2.5; 3], [-4.0; 3]).expect("valid");
+        let other = bell([34.5, 29.0, 28.5], 97.0, 15.0);
+        let data = (0..grid.len()).map(|n| {
+            let p = grid.world([n % 32, n / 32 % 30, n / (32 * 30)].map(|x| x as f64));
+            other([p.x, p.y, p.z]) as f32
+        });
+        let evaluated = Image::new(grid.clone(), data.collect());
+        let places = [[11, 10, 9], [8, 10, 9], [11, 15, 9], [11, 10, 4], [14, 13, 12], [7, 7, 7]];
+        for (percent, mm, local, pass, mean, values) in [
+            (3.0, 3.0, false, 0.9707, 0.4388, [1.2335, 0.5996, 0.1742, 0.0334, 0.3341, 0.0345]),
+            (2.0, 2.0, false, 0.7407, 0.6562, [1.8492, 0.8983, 0.2667, 0.0368, 0.4952, 0.0336]),
+            (5.0, 3.0, true, 0.9205, 0.4746, [0.8247, 0.5802, 0.1752, 0.0334, 0.3342, 0.0350]),
+        ] {
+            let c = Criterion { local, ..Criterion::global(percent, mm) };
+            let found = gamma(&reference, &evaluated, None, &c).expect("doses");
+            assert_eq!(found.values.len(), 4200);
+            println!("{percent}/{mm}: pass {} mean {}", found.pass_rate(), found.mean());
+            assert!((found.pass_rate() - pass).abs() < 0.02, "{} {pass}", found.pass_rate());
+            assert!((mean - 0.03..=mean + 1e-4).contains(&found.mean()), "{} {mean}", found.mean());
+            for ([i, j, k], theirs) in places.into_iter().zip(values) {
+                let n = i + 24 * (j + 22 * k);
+                let ours = found.values.iter().find(|v| v.0 == n).expect("looked at").1;
+                let off = f64::from(ours) - theirs;
+                println!("  {i} {j} {k}: {ours:.4}, theirs {theirs:.4}");
+                assert!((-0.036..=2e-3).contains(&off), "{i} {j} {k}: {ours} {theirs}");
+            }
+        }
+    }
+
     #[test]
     fn what_cannot_be_is_refused() {
         let dose = image([8; 3], [3.0; 3], |_| 10.0);

@@ -344,11 +344,11 @@ fn verifications_that_cannot_be_taken_into_account() {
     assert!(said.contains("a dose is -1 Gy"), "{said}");
     // Nothing of the lungs' limit is left.
     let said = refused(&mut plan(&[changed(&|v| v["lungs"]["delivered_gy"] = 60.0.into())]));
-    assert!(said.contains("gives no activity (bound by lung_dose_cumulative"), "{said}");
+    assert!(said.contains("left nothing of the limit lung_dose_cumulative"), "{said}");
     // Nothing of the left lobe's limit is left.
     let hot = |v: &mut Value| v["territories"][1]["mean_gy"] = 90.0.into();
     let said = refused(&mut plan(&[changed(&hot)]));
-    assert!(said.contains("gives no activity (bound by normal_liver_dose"), "{said}");
+    assert!(said.contains("left nothing of the limit normal_liver_dose"), "{said}");
     // Both were given.
     let second = folder.path().join("second.json");
     let other = |v: &mut Value| {

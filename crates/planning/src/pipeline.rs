@@ -1069,6 +1069,12 @@ impl Planner<'_> {
                 let bound_by = answer.bound_by.clone();
                 Ok((Prescription { model, activity_gbq, bound_by }, Some(answer)))
             }
+            None if answer.activity_gbq == Some(0.0) && !self.delivered.sessions().is_empty() => {
+                Err(self.needs(format!(
+                    "earlier sessions left nothing of the limit {} (by their verifications): no activity can be given; a person who decides otherwise states [[session]] activity_gbq",
+                    answer.bound_by
+                )))
+            }
             None => Err(self.needs(format!(
                 "the model {model} gives no activity (bound by {}; {}); choose another with --model, or state [[session]] activity_gbq",
                 answer.bound_by,
