@@ -241,11 +241,9 @@ impl<'a> Search<'a> {
         if least + EXACT * best.sqrt() >= *best {
             return;
         }
-        let mut square = (piece.at(place) - reference).powi(2) * per_dose;
-        for a in 0..3 {
-            square += (piece.low[a] + place[a] * piece.size[a]).powi(2) / self.distance_squared;
-        }
-        *best = best.min(square);
+        let away = (0..3).map(|a| (piece.low[a] + place[a] * piece.size[a]).powi(2)).sum::<f64>();
+        let apart = (piece.at(place) - reference).powi(2) * per_dose;
+        *best = best.min(away / self.distance_squared + apart);
         if cuts > 0 && least + EXACT * best.sqrt() < *best {
             let mut parts: [(Bound, Piece); 8] = std::array::from_fn(|c| {
                 let part = piece.part(c);

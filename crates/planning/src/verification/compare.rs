@@ -132,12 +132,15 @@ fn pairs(pair: &Pair<'_>, mask: &Mask) -> Vec<[f64; 2]> {
     inside.map(|(n, _)| [f64::from(p[n]), f64::from(d[n])]).collect()
 }
 
+/// Planned and delivered dose of every voxel, in Gy.
+type Scatter = Vec<[f32; 2]>;
+
 /// All measures of voxels, and the pairs behind the scatter plot; `None` where fewer than three voxels can
 /// be compared.
 pub(super) fn voxels(
     pair: &Pair<'_>,
     criteria: &[Criterion],
-) -> Result<Option<(Voxels, Vec<[f32; 2]>)>, GammaError> {
+) -> Result<Option<(Voxels, Scatter)>, GammaError> {
     let all = pairs(pair, pair.territory);
     let Some(a) = Agreement::of(&all) else { return Ok(None) };
     let gamma = criteria
