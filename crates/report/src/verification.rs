@@ -256,9 +256,10 @@ fn scatter(pairs: &[[f32; 2]]) -> String {
     let mut s = axes.svg([step; 2], ["Planned (Gy)", "Delivered (Gy)"]);
     let mut cells = vec![0_u32; CELLS * CELLS];
     for p in pairs {
-        let at = p.map(|v| (f64::from(v) / top * CELLS as f64).floor());
-        if at.iter().all(|x| (0.0..CELLS as f64).contains(x)) {
-            cells[at[0] as usize + CELLS * at[1] as usize] += 1;
+        // What is at the end of an axis belongs to its last cell.
+        if p.iter().all(|v| (0.0..=top).contains(&f64::from(*v))) {
+            let at = p.map(|v| ((f64::from(v) / top * CELLS as f64) as usize).min(CELLS - 1));
+            cells[at[0] + CELLS * at[1]] += 1;
         }
     }
     let most = f64::from(cells.iter().copied().max().unwrap_or(1).max(1)).ln_1p();
