@@ -9,6 +9,7 @@ use hepatica_imaging::dicom::{Patient, SpacingPolicy, ct};
 use hepatica_imaging::{Image, Mask, read_emission, resample, structure};
 use hepatica_physics::{Density, EnergyPerActivity, Nuclide};
 use rayon::prelude::*;
+use std::sync::Arc;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -64,11 +65,11 @@ fn chain(case: &Path, out: &Path) -> Result<Vec<(&'static str, f64)>, Failure> {
     let set = structure::read(&case.join("RTSTRUCT/rtstruct.dcm"))?;
     lap("RTSTRUCT, ten structures, 175,532 points: read, made simple and joined");
     let grid = series.image.grid();
-    let masks: Vec<Mask> = set.structures.par_iter().map(|s| s.on(grid)).collect();
+    let masks: Vec<Arc<Mask>> = set.structures.par_iter().map(|s| s.on(grid)).collect();
     lap("ten structures to fractions of CT voxels");
     let own = spect.image.grid();
     let named = |name: &str| set.structures.iter().find(|s| s.name == name).ok_or("no liver");
-    let liver = named("Liver")?.on(own);
+    let liver = (*named("Liver")?.on(own)).clone();
     let counts: f64 =
         liver.voxels().map(|(n, f)| f64::from(f) * f64::from(spect.image.data()[n])).sum();
     let scale = ((1.0 - SHUNT) / (counts * own.voxel_volume().ml())) as f32;

@@ -12,6 +12,7 @@
 //! | [`monte_carlo`] | electrons followed through the tissues of the CT |
 //! | [`partial_volume`] | how much of a ball's activity an image leaves inside it |
 //! | [`dvh`] | dose-volume histograms and the measures read from them |
+//! | [`gamma`](mod@gamma) | how far two doses are apart, in dose and distance together |
 //!
 //! Dose is linear in activity: a map is made once, per GBq administered, and scaled.
 
@@ -19,6 +20,7 @@ pub mod activity_map;
 pub mod convolution;
 pub mod dvh;
 pub mod engine;
+pub mod gamma;
 pub mod local;
 pub mod monte_carlo;
 pub mod partial_volume;

@@ -130,18 +130,20 @@ fn minutes_between(from: DateTime, to: DateTime) -> i64 {
     to.duration_since(from).as_secs() / 60
 }
 
-fn date(text: &str) -> Option<Date> {
+/// `YYYYMMDD`.
+pub(crate) fn date(text: &str) -> Option<Date> {
     Date::strptime("%Y%m%d", text.get(..8)?).ok()
 }
 
 /// `HHMMSS` with or without seconds and parts of them.
-fn time(text: &str) -> Option<Time> {
+pub(crate) fn time(text: &str) -> Option<Time> {
     let digits: String = text.chars().filter(|c| *c != ':').collect();
     let part = |at: usize| digits.get(at..at + 2).and_then(|d| d.parse::<i8>().ok());
     Time::new(part(0)?, part(2).unwrap_or(0), part(4).unwrap_or(0).min(59), 0).ok()
 }
 
-fn date_time(text: &str) -> Option<DateTime> {
+/// `YYYYMMDDHHMMSS`; a zone is not looked at.
+pub(crate) fn date_time(text: &str) -> Option<DateTime> {
     Some(date(text)?.to_datetime(time(text.get(8..)?)?))
 }
 

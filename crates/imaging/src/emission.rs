@@ -1,5 +1,6 @@
 //! Where activity was seen: SPECT, PET, planar views.
 
+use crate::acquisition::Acquisition;
 use crate::dicom::object::Object;
 use crate::dicom::write::SeriesReference;
 use crate::dicom::{Patient, nm, pet};
@@ -24,6 +25,8 @@ pub struct Emission {
     pub study_uid: Option<String>,
     /// Its slices, for what is drawn on them to refer to; `None` of NIfTI.
     pub reference: Option<SeriesReference>,
+    /// When it was acquired; `None` of NIfTI.
+    pub acquisition: Option<Acquisition>,
     /// What a reader must know.
     pub notes: Vec<String>,
 }
@@ -83,6 +86,7 @@ pub fn read_emission(files: &[PathBuf]) -> Result<Emission, ReadError> {
             patient: Patient::default(),
             study_uid: None,
             reference: None,
+            acquisition: None,
             notes: vec!["the NIfTI emission image is taken as proportional to activity".to_owned()],
         });
     }

@@ -107,9 +107,9 @@ pub struct Inventory {
 /// When the path cannot be read, or holds neither DICOM nor NIfTI.
 pub fn scan(path: &Path) -> Result<Inventory, ReadError> {
     let metadata = std::fs::metadata(path).map_err(ReadError::io(path))?;
-    let (mut files, mut plans) = (Vec::new(), Vec::new());
+    let (mut files, mut put_aside) = (Vec::new(), Vec::new());
     if metadata.is_dir() {
-        collect(path, 0, &mut files, &mut plans)?;
+        collect(path, 0, &mut files, &mut put_aside)?;
         files.sort();
     } else {
         files.push(path.to_owned());
@@ -122,9 +122,8 @@ pub fn scan(path: &Path) -> Result<Inventory, ReadError> {
         other_files: 0,
     };
     let mut groups: BTreeMap<String, Vec<Object>> = BTreeMap::new();
-    for plan in plans {
-        let sentence = "holds a plan (plan.json), and is left out: results are no images of a case";
-        inventory.warnings.push(format!("{}: {sentence}", plan.display()));
+    for (folder, what) in put_aside {
+        inventory.warnings.push(format!("{}: {what}", folder.display()));
     }
     for (file, looked) in files.iter().zip(looked) {
         match looked {
@@ -186,15 +185,29 @@ enum Looked {
     Other,
 }
 
-/// Files of a folder; a folder in it that holds a plan is one of results, and is put aside.
+/// Files by which a folder in a case is known to be none of its images, and what is said of it.
+const NOT_OF_THE_CASE: [(&str, &str); 3] = [
+    ("plan.json", "holds a plan (plan.json), and is left out: results are no images of a case"),
+    (
+        "verify.json",
+        "holds a verification (verify.json), and is left out: results are no images of a case",
+    ),
+    (
+        "treatment.toml",
+        "holds the scan after a treatment (treatment.toml), and is left out: a plan is made before it",
+    ),
+];
+
+/// Files of a folder; a folder in it of results, or of a scan after treatment, is put aside.
 fn collect(
     folder: &Path,
     depth: usize,
     files: &mut Vec<PathBuf>,
-    plans: &mut Vec<PathBuf>,
+    put_aside: &mut Vec<(PathBuf, &'static str)>,
 ) -> Result<(), ReadError> {
-    if depth > 0 && folder.join("plan.json").is_file() {
-        plans.push(folder.to_owned());
+    let known = |(name, _): &&(&str, &str)| folder.join(name).is_file();
+    if let Some((_, what)) = NOT_OF_THE_CASE.iter().find(known).filter(|_| depth > 0) {
+        put_aside.push((folder.to_owned(), what));
         return Ok(());
     }
     for entry in std::fs::read_dir(folder).map_err(ReadError::io(folder))? {
@@ -202,7 +215,7 @@ fn collect(
         let kind = entry.file_type().map_err(ReadError::io(folder))?;
         let hidden = entry.file_name().to_string_lossy().starts_with('.');
         if kind.is_dir() && !hidden && depth < MAX_DEPTH {
-            collect(&entry.path(), depth + 1, files, plans)?;
+            collect(&entry.path(), depth + 1, files, put_aside)?;
         } else if kind.is_file() && !hidden {
             files.push(entry.path());
         }

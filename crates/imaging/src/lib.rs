@@ -12,7 +12,9 @@
 //! | [`solid`] | the body between contours: volume, and the part of every voxel |
 //! | [`structure`] | named volumes of contours or voxels |
 //! | [`emission`] | where activity was seen: SPECT, PET, planar views |
+//! | [`acquisition`] | when an emission image was acquired, and to which moment it is corrected |
 //! | [`resample`] | from one grid to another |
+//! | [`registration`] | where a point of one CT is in another |
 //! | [`dicom`] | DICOM in and out |
 //! | [`nifti`] | NIfTI in and out |
 //! | [`inventory`] | what a file or folder holds |
@@ -23,6 +25,7 @@
 //! Coordinates are the patient's, in millimetres, x to the Left, y to Posterior, z to Superior
 //! (LPS, as in DICOM). NIfTI's RAS is converted at the door. Knows nothing of dose.
 
+pub mod acquisition;
 pub mod contour;
 pub mod dicom;
 mod doubts;
@@ -36,12 +39,14 @@ mod label_names;
 pub mod mask;
 pub mod nifti;
 mod polygon;
+pub mod registration;
 pub mod resample;
 pub mod segment;
 pub mod solid;
 pub mod structure;
 pub mod volume;
 
+pub use acquisition::{Acquisition, DecayCorrection};
 pub use dicom::SpacingPolicy;
 pub use emission::{Emission, EmissionUnit, Planar, PlanarView, read_emission};
 pub use error::{ReadError, WriteError};

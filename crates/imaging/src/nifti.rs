@@ -73,6 +73,37 @@ pub fn read(path: &Path) -> Result<Image<f32>, ReadError> {
     Ok(Image::new(header.grid, data))
 }
 
+/// Most volumes of one file.
+const MOST_VOLUMES: i16 = 64;
+
+/// Reads all volumes of a file as we write them: one, or several along a fourth dimension (NIfTI 1, little
+/// endian).
+///
+/// # Errors
+/// As [`read`].
+pub fn read_volumes(path: &Path) -> Result<Vec<Image<f32>>, ReadError> {
+    let mut head = Vec::new();
+    open(path)?.take(544).read_to_end(&mut head).map_err(|e| damaged(path, &e.to_string()))?;
+    let short = |at: usize| i16::from_le_bytes([head[at], head[at + 1]]);
+    let several = head.len() >= 348 && head[..4] == 348_i32.to_le_bytes() && short(40) == 4;
+    let count = if several { short(48) } else { 1 };
+    if !(1..=MOST_VOLUMES).contains(&count) {
+        let expected = format!("1 to {MOST_VOLUMES} volumes");
+        return Err(ReadError::element(path, "dim", count.to_string(), &expected, "export it again"));
+    }
+    if several {
+        // As if there were only the first.
+        head[40..42].copy_from_slice(&3_i16.to_le_bytes());
+    }
+    let header = header(path, &head)?;
+    let bytes = voxels(path, &header, count as usize)?;
+    let of = |part: &[u8]| {
+        let data = header.values(part).map(|v| (v * header.slope + header.intercept) as f32);
+        Image::new(header.grid.clone(), data.collect())
+    };
+    Ok(bytes.chunks_exact(header.grid.len() * header.bytes_per_voxel).map(of).collect())
+}
+
 /// Reads a volume whose voxels outside the field of view may be NaN: they become `blank`, and how many
 /// is said.
 ///
@@ -133,7 +164,13 @@ fn open(path: &Path) -> Result<Box<dyn Read>, ReadError> {
 
 fn load(path: &Path) -> Result<(Header, Vec<u8>), ReadError> {
     let header = read_header(path)?;
-    let length = header.grid.len() * header.bytes_per_voxel;
+    let bytes = voxels(path, &header, 1)?;
+    Ok((header, bytes))
+}
+
+/// The bytes of so many volumes.
+fn voxels(path: &Path, header: &Header, volumes: usize) -> Result<Vec<u8>, ReadError> {
+    let length = header.grid.len() * header.bytes_per_voxel * volumes;
     let path = &voxels_of(path, header.detached);
     let mut reader = open(path)?;
     let skipped =
@@ -149,7 +186,7 @@ fn load(path: &Path) -> Result<(Header, Vec<u8>), ReadError> {
         let why = format!("{read} bytes of voxels, the header claims {length}");
         return Err(damaged(path, &why));
     }
-    Ok((header, bytes))
+    Ok(bytes)
 }
 
 /// A field of the header.

@@ -2,13 +2,17 @@
 //! as NIfTI is read back, value by value and place by place.
 
 use hepatica_imaging::dicom::write::nm::{self, Acquisition, TECHNETIUM_99M};
+use hepatica_imaging::dicom::write::pet::{self, YTTRIUM_90};
 use hepatica_imaging::dicom::write::rtdose::{self, DoseInfo, DoseType};
-use hepatica_imaging::dicom::write::{Context, ct};
-use hepatica_imaging::dicom::{Patient, ct as read_ct, rtdose as read_dose};
+use hepatica_imaging::dicom::write::{Context, ct, reg};
+use hepatica_imaging::dicom::{Patient, ct as read_ct, reg as read_reg, rtdose as read_dose};
 use hepatica_imaging::inventory;
+use hepatica_imaging::registration::Rigid;
 use hepatica_imaging::volume::{self, Summary};
-use hepatica_imaging::{Grid, Image, SpacingPolicy, nifti, read_emission};
-use nalgebra::{Matrix3, Rotation3};
+use hepatica_imaging::{
+    DecayCorrection, EmissionUnit, Grid, Image, SpacingPolicy, nifti, read_emission,
+};
+use nalgebra::{Matrix3, Point3, Rotation3};
 use proptest::prelude::*;
 use std::path::PathBuf;
 
@@ -123,6 +127,51 @@ proptest! {
             // NIfTI places voxels in 32-bit floats.
             same(&nifti::read(&path).expect("readable"), &dose, 2e-3, 0.0);
         }
+
+        let path = home.path().join("two.nii.gz");
+        let twice = dose.map(|v| 2.0 * v);
+        nifti::write(&path, &[&dose, &twice], "").expect("written");
+        let read = nifti::read_volumes(&path).expect("readable");
+        prop_assert_eq!(read.len(), 2);
+        same(&read[0], &dose, 2e-3, 0.0);
+        same(&read[1], &twice, 2e-3, 0.0);
+
+        let beds = home.path().join("pet");
+        std::fs::create_dir(&beds).expect("made");
+        let given = context().date_time;
+        let acquisition = pet::Acquisition {
+            series_number: 4,
+            description: "PET, AC",
+            start: given.date().at(18, 30, 5, 0),
+            duration_s: 1200.0,
+            nuclide: YTTRIUM_90,
+            radiopharmaceutical: "90Y",
+            given,
+            given_bq: 3e9,
+            half_life_s: 230_760.0,
+            positrons: 3.186e-5,
+        };
+        pet::series(&beds, &whole, &acquisition, &context()).expect("written");
+        let files: Vec<PathBuf> =
+            std::fs::read_dir(&beds).expect("a folder").map(|e| e.expect("an entry").path()).collect();
+        let read = read_emission(&files).expect("readable");
+        // 15 bits a slice.
+        same(&read.image, &whole, 1e-3, 0.6);
+        prop_assert_eq!(read.unit, EmissionUnit::BqPerMl);
+        let said = read.acquisition.expect("said");
+        prop_assert_eq!((said.start, said.given), (Some(acquisition.start), Some(given)));
+        prop_assert_eq!((said.decay, said.beds), (DecayCorrection::Start, false));
+        prop_assert_eq!((said.duration_s, said.half_life_s), (Some(1200.0), Some(230_760.0)));
+
+        let path = home.path().join("reg.dcm");
+        let turn = [0.02, -0.05, 0.001 * f64::from(seed % 100)];
+        let motion = Rigid::about(Point3::new(10.0, -30.0, 200.0), turn, [12.0, -8.0, 15.0]);
+        reg::write(&path, "1.2.3", &motion, &context()).expect("written");
+        let read = read_reg::read(&path).expect("readable");
+        let back = read.between("1.2.3", &context().frame_of_reference).expect("both are named");
+        prop_assert!(back.distance(&motion, [[-500.0; 3], [500.0; 3]]) < 1e-3);
+        let wrong = read_reg::read(&home.path().join("dose.dcm")).expect_err("a dose").to_string();
+        prop_assert!(wrong.contains("Modality") && wrong.contains("REG"), "{}", wrong);
 
         // The reader that knows no format beforehand finds the same.
         let found = inventory::scan(&folder).expect("a series");

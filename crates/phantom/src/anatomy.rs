@@ -228,6 +228,25 @@ pub fn hu(place: Place) -> f64 {
     }
 }
 
+/// CT number in HU of a place without contrast medium.
+#[must_use]
+pub fn hu_without_contrast(place: Place) -> f64 {
+    match place.organ {
+        Organ::Air => -1000.0,
+        Organ::Fat => -105.0,
+        Organ::Muscle => 48.0,
+        Organ::Spine => 210.0,
+        Organ::Rib => 380.0,
+        Organ::LungRight | Organ::LungLeft => -780.0,
+        Organ::Heart | Organ::Aorta => 40.0,
+        Organ::Liver if place.necrosis => 18.0,
+        Organ::Liver if place.tumour.is_some() => 44.0,
+        Organ::Liver => 58.0,
+        Organ::Spleen => 47.0,
+        Organ::KidneyRight | Organ::KidneyLeft => 32.0,
+    }
+}
+
 /// Linear attenuation coefficient per mm at 140 keV: water's times density, 0.154 cm²/g.
 #[must_use]
 pub fn attenuation_per_mm(place: Place) -> f64 {

@@ -198,17 +198,21 @@ fn check(o: &Options) -> Result<(), PhantomError> {
     Ok(())
 }
 
-fn context(options: &Options) -> Context {
-    let patient = Patient {
+/// Who the phantom is.
+pub(crate) fn patient() -> Patient {
+    Patient {
         id: Some("PHANTOM".to_owned()),
         name: Some("Phantom^Hepatica".to_owned()),
         birth_date: Some(jiff::civil::date(1964, 5, 17)),
         sex: Some("O".to_owned()),
         size_cm: Some(172.0),
         weight_kg: Some(74.0),
-    };
+    }
+}
+
+fn context(options: &Options) -> Context {
     let at = jiff::civil::date(2026, 12, 16).at(10, 30, 0, 0);
-    Context::new(&format!("phantom {options:?}"), patient, at, "Simulation procedure (synthetic)")
+    Context::new(&format!("phantom {options:?}"), patient(), at, "Simulation procedure (synthetic)")
 }
 
 /// The CT's grid; `coarser` joins so many columns and rows into one.
@@ -399,7 +403,7 @@ liver = {}
     ))
 }
 
-fn write_text(path: &Path, text: &str) -> Result<(), PhantomError> {
+pub(crate) fn write_text(path: &Path, text: &str) -> Result<(), PhantomError> {
     std::fs::write(path, text)
         .map_err(|source| PhantomError::Io { path: path.display().to_string(), source })
 }

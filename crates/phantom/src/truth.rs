@@ -7,13 +7,13 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 /// Concentration of the normal left lobe over that of the right: the catheter gave it less.
-const LEFT_TO_RIGHT: f64 = 0.85;
+pub(crate) const LEFT_TO_RIGHT: f64 = 0.85;
 /// Density of liver and tumour for doses, g/mL.
-const LIVER_G_PER_ML: f64 = 1.05;
+pub(crate) const LIVER_G_PER_ML: f64 = 1.05;
 /// Density of the lungs, g/mL: that of their CT number.
-const LUNG_G_PER_ML: f64 = 0.26;
+pub(crate) const LUNG_G_PER_ML: f64 = 0.26;
 /// Dose constant in Gy kg/GBq (ICRP 107).
-const K_J_PER_GBQ: f64 = 49.67;
+pub(crate) const K_J_PER_GBQ: f64 = 49.67;
 /// Points the volumes are counted with.
 const STEP_MM: f64 = 1.5;
 

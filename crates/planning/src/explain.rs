@@ -1,13 +1,17 @@
 //! How numbers came to be: formula, inputs, source. What `--explain` prints.
 
 use crate::device::Device;
-use crate::plan::{Constant, Constants, Cumulative, Explanation, LungShunt, Session};
+use crate::plan::{
+    Constant, Constants, Cumulative, DeliveredSession, Explanation, LungShunt, Session,
+};
 use std::collections::BTreeMap;
 
 /// What explanations are made from.
 #[derive(Debug)]
 pub struct Facts<'a> {
-    /// All sessions.
+    /// Sessions that were given.
+    pub delivered: &'a [DeliveredSession],
+    /// Sessions planned.
     pub sessions: &'a [Session],
     /// Lung shunt and mass.
     pub lungs: &'a LungShunt,
@@ -35,7 +39,12 @@ pub fn all(f: &Facts<'_>) -> BTreeMap<String, Explanation> {
             &format!("lung dose of session {}", s.id),
         )
     });
-    let prior = input("D_prior", f.cumulative.prior_lung_dose_gy, "Gy", "case.toml, [prior]");
+    let source = if f.delivered.is_empty() {
+        "case.toml, [prior]"
+    } else {
+        "case.toml, [prior], and sessions delivered, by their verifications"
+    };
+    let prior = input("D_prior", f.cumulative.prior_lung_dose_gy, "Gy", source);
     map.insert(
         "lung_dose_cumulative".to_owned(),
         Explanation {

@@ -1019,7 +1019,7 @@ fn relative(folder: &Path, path: &Path) -> String {
 
 /// One row a role: the file's checksum, or of several files that of their checksums in order of
 /// file name.
-fn checksums(
+pub(crate) fn checksums(
     folder: &Path,
     files: &[(&'static str, Vec<PathBuf>)],
 ) -> Result<Vec<Input>, InputError> {
@@ -1050,7 +1050,7 @@ fn checksums(
         .collect()
 }
 
-fn digest(path: &Path) -> Result<[u8; 32], InputError> {
+pub(crate) fn digest(path: &Path) -> Result<[u8; 32], InputError> {
     let failed = |source| InputError::Checksum { path: path.to_owned(), source };
     let mut file = std::fs::File::open(path).map_err(failed)?;
     let mut hash = Sha256::new();

@@ -15,6 +15,7 @@
 //! | [`lung`] | lung shunt and lung mass |
 //! | [`activity`] | models of activity, forward and inverse |
 //! | `models` | what each model answers for a territory, and what bound it |
+//! | [`delivered`] | what earlier sessions really gave, before the next is planned |
 //! | [`device`] | what a label says, as data |
 //! | [`order`] | from an activity in the patient to vials |
 //! | [`uncertainty`] | intervals |
@@ -22,6 +23,7 @@
 //! | [`fused`] | planes through the lesions |
 //! | [`plan`] | the answer, as it is written to `plan.json` |
 //! | [`simulation`] | a plan as a course records it |
+//! | [`verification`] | what was really given, beside the plan |
 //! | [`views`] | planes and curves for figures |
 //! | [`whatif`] | the gate at other activities |
 //!
@@ -30,6 +32,7 @@
 pub mod activity;
 pub mod case;
 pub mod course;
+pub mod delivered;
 pub mod device;
 pub mod explain;
 pub mod fused;
@@ -47,6 +50,7 @@ pub mod setting;
 pub mod simulation;
 pub mod tissue;
 pub mod uncertainty;
+pub mod verification;
 pub mod views;
 pub mod whatif;
 
@@ -56,3 +60,4 @@ pub use pipeline::{
     DensityChoice, EngineChoice, GridChoice, Histories, Options, PlanError, Planned, plan_case,
 };
 pub use plan::{Plan, Status};
+pub use verification::{Verification, Verified, verify_case};

@@ -19,6 +19,8 @@ pub(crate) struct ModelCase<'a> {
     pub(crate) lung_shunt: f64,
     pub(crate) lung_mass: Mass,
     pub(crate) lung_dose_before_gy: f64,
+    /// Of the perfused normal liver: the device's, less what earlier sessions gave.
+    pub(crate) normal_limit: Sourced,
     pub(crate) k: EnergyPerActivity,
     pub(crate) density: Density,
     pub(crate) whole_liver: Volume,
@@ -172,9 +174,11 @@ impl ModelCase<'_> {
                 partition.for_tumour_dose(Dose::from_gy(goal.value)),
             );
         }
-        let limit = &self.device.limit.normal_liver_gy;
+        let limit = &self.normal_limit;
         let activity = partition.for_normal_dose(Dose::from_gy(limit.value));
-        bounds.limit("normal_liver_dose", limit, "Gy", Some(activity).filter(|a| a.is_positive()));
+        // No activity at all is a limit too, where earlier sessions left nothing of it.
+        let binds = |a: &Activity| a.is_positive() || !(limit.value > 0.0);
+        bounds.limit("normal_liver_dose", limit, "Gy", Some(activity).filter(binds));
         self.lung_limits(&mut bounds);
         let doses = |a| {
             let names = known.iter().map(|(t, _)| t.name.clone());
@@ -212,7 +216,7 @@ impl ModelCase<'_> {
         if let Some(goal) = &self.device.goal.tumour_gy {
             bounds.goal("tumour_dose", goal, "Gy", for_dose(goal.value, all));
         }
-        let limit = &self.device.limit.normal_liver_gy;
+        let limit = &self.normal_limit;
         bounds.limit("normal_liver_dose", limit, "Gy", for_dose(limit.value, normal));
         self.lung_limits(&mut bounds);
         let doses = |a: Activity| {

@@ -3,6 +3,7 @@
 use crate::activity;
 use crate::case::{Case, ExtrahepaticStatus, SessionEntry};
 use crate::course::{CourseInput, CourseInputError};
+use crate::delivered::{self, Delivered, DeliveredError, NotBefore};
 use crate::explain::{self, Facts};
 use crate::fused;
 use crate::inputs::{self, InputError, Inputs, Knowingly};
@@ -17,7 +18,7 @@ use crate::plan::{
 };
 use crate::propose;
 use crate::setting::{Setting, SettingError, gate_of};
-use crate::tissue::{Tissue, TissueError, ratio, union_of};
+use crate::tissue::{Named, Tissue, TissueError, ratio, union_of};
 use crate::uncertainty as doubt;
 use crate::views::{DvhCurve, FusedView};
 use hepatica_biology::{ParameterSets, eud, ntcp, tcp};
@@ -90,6 +91,9 @@ pub struct Options {
     pub course: Option<PathBuf>,
     /// The course is of this patient although its identifier differs.
     pub same_patient: bool,
+    /// Verifications (`verify.json`) of the sessions that were given: they are planned no more, and what
+    /// they gave counts.
+    pub delivered: Vec<PathBuf>,
     /// What the person says to be right.
     pub knowingly: Knowingly,
 }
@@ -311,6 +315,12 @@ pub enum PlanError {
     /// The course.
     #[error(transparent)]
     Course(#[from] CourseInputError),
+    /// A verification of an earlier session.
+    #[error(transparent)]
+    Delivered(#[from] DeliveredError),
+    /// Days in the wrong order.
+    #[error(transparent)]
+    NotBefore(#[from] NotBefore),
     /// A course of somebody else.
     #[error("{}: the course of patient {found}, but the case is of {expected}; say --same-patient if they are one", .course.display())]
     OtherPatient {
@@ -360,7 +370,28 @@ pub fn plan_case(
         }
         inputs.add_file(&course.path, "course")?;
     }
-    Planner { folder, options, setting, inputs }.plan(progress)
+    let delivered = read_delivered(options, &setting, &mut inputs)?;
+    Planner { folder, options, setting, inputs, delivered }.plan(progress)
+}
+
+/// What earlier sessions gave, by their verifications.
+fn read_delivered(
+    options: &Options,
+    setting: &Setting,
+    inputs: &mut Inputs,
+) -> Result<Delivered, PlanError> {
+    let territories: Vec<_> = inputs
+        .structures
+        .territories
+        .iter()
+        .map(|(entry, _)| (entry.id.as_str(), entry.session))
+        .collect();
+    let sessions = delivered::read(&options.delivered, &inputs.patient_id, &territories)?;
+    for path in &options.delivered {
+        inputs.add_file(path, "delivered")?;
+    }
+    let sets = ParameterSets::shipped()?;
+    Ok(Delivered::new(sessions, &sets, setting.device.nuclide().half_life))
 }
 
 struct Planner<'a> {
@@ -368,6 +399,7 @@ struct Planner<'a> {
     options: &'a Options,
     setting: Setting,
     inputs: Inputs,
+    delivered: Delivered,
 }
 
 /// One session, before what depends on all of them.
@@ -425,9 +457,9 @@ impl Planner<'_> {
         progress("computing dose", 0.6);
         let sets = ParameterSets::shipped()?;
         let mut works: Vec<SessionWork> = Vec::new();
-        for t in self.order_of_territories() {
-            let before = works.iter().map(|w| w.session.lung_dose_gy).sum::<f64>()
-                + self.case().prior.lung_dose_gy.unwrap_or(0.0);
+        for t in self.still_to_treat()? {
+            let before =
+                works.iter().map(|w| w.session.lung_dose_gy).sum::<f64>() + self.prior_lung_gy();
             let work = self.session(
                 t,
                 &tissue,
@@ -469,6 +501,7 @@ impl Planner<'_> {
         let overlap = sessions.first().map(|s| s.overlap.clone()).unwrap_or_default();
         let constants = self.constants();
         let explanations = explain::all(&Facts {
+            delivered: self.delivered.sessions(),
             sessions: &sessions,
             lungs: &lungs,
             cumulative: &cumulative,
@@ -493,6 +526,7 @@ impl Planner<'_> {
             lung_shunt: lungs,
             liver,
             proposed: self.inputs.structures.proposed.clone(),
+            delivered: self.delivered.sessions().to_vec(),
             schedule: self.schedule(&sessions)?,
             sessions,
             cumulative,
@@ -788,6 +822,24 @@ impl Planner<'_> {
         order
     }
 
+    /// The territories whose session was not given yet, in the order of treatment.
+    fn still_to_treat(&self) -> Result<Vec<usize>, PlanError> {
+        let list = &self.inputs.structures.territories;
+        let mut order = self.order_of_territories();
+        order.retain(|t| !self.delivered.holds(list[*t].0.session));
+        if order.is_empty() {
+            return Err(self.needs(
+                "every session was given, so that none is left to plan; leave out --delivered, or add a territory with a session of its own".to_owned(),
+            ));
+        }
+        Ok(order)
+    }
+
+    /// Lung dose of all that was before the sessions planned.
+    fn prior_lung_gy(&self) -> f64 {
+        self.case().prior.lung_dose_gy.unwrap_or(0.0) + self.delivered.lung_gy()
+    }
+
     fn check_sessions(&self) -> Result<(), PlanError> {
         let list = &self.inputs.structures.territories;
         for (n, (t, _)) in list.iter().enumerate() {
@@ -845,6 +897,7 @@ impl Planner<'_> {
             lung_shunt: lungs.fraction,
             lung_mass: Mass::from_kg(lungs.lung_mass_kg),
             lung_dose_before_gy,
+            normal_limit: self.delivered.left_of(&device.limit.normal_liver_gy, &territory.id),
             k,
             density: self.liver_density(),
             whole_liver: tissue.liver.volume(),
@@ -861,6 +914,7 @@ impl Planner<'_> {
         let window = self.setting.window(territory.session, entry.and_then(|e| e.cycle))?;
         let date = self.setting.date(window)?;
         let instant = self.setting.instant(date)?;
+        self.delivered.all_before(territory.session, &instant)?;
         let lung_per_gbq =
             activity::lung_dose(k, Activity::from_gbq(1.0), lungs.fraction, model_case.lung_mass);
         let perfused_dvh = Dvh::new(&per_gbq, &perfusion.territory);
@@ -1002,6 +1056,12 @@ impl Planner<'_> {
             Some(activity_gbq) => {
                 let bound_by = answer.bound_by.clone();
                 Ok((Prescription { model, activity_gbq, bound_by }, Some(answer)))
+            }
+            None if answer.activity_gbq == Some(0.0) && !self.delivered.sessions().is_empty() => {
+                Err(self.needs(format!(
+                    "earlier sessions left nothing of the limit {} (by their verifications): no activity can be given; a person who decides otherwise states [[session]] activity_gbq",
+                    answer.bound_by
+                )))
             }
             None => Err(self.needs(format!(
                 "the model {model} gives no activity (bound by {}; {}); choose another with --model, or state [[session]] activity_gbq",
@@ -1212,7 +1272,8 @@ impl Planner<'_> {
         dose: &Image<f32>,
         liver: &Liver,
     ) -> Cumulative {
-        let prior = self.case().prior.lung_dose_gy.unwrap_or(0.0);
+        let prior = self.prior_lung_gy();
+        let given = &self.delivered;
         let whole = |s: &Session| {
             s.compartments
                 .iter()
@@ -1220,23 +1281,34 @@ impl Planner<'_> {
                 .map_or(0.0, |c| c.bed_gy.mean)
         };
         let mean = |mask: &Mask| Dvh::new(dose, mask).map_or(0.0, |d| d.mean());
-        let tumours = tissue.tumours.iter().map(|t| (t.name.clone(), mean(&t.mask)));
+        let tumours = tissue
+            .tumours
+            .iter()
+            .map(|t| (t.name.clone(), mean(&t.mask) + given.tumour_gy(&t.name)));
         debug_assert_eq!(liver.tumours.len(), tissue.tumours.len());
         Cumulative {
             lung_dose_gy: prior + works.iter().map(|w| w.session.lung_dose_gy).sum::<f64>(),
             prior_lung_dose_gy: prior,
             activity_gbq: works.iter().map(|w| w.session.prescription.activity_gbq).sum(),
-            whole_normal_liver_dose_gy: mean(&tissue.normal),
-            whole_normal_liver_bed_gy: works.iter().map(|w| whole(&w.session)).sum(),
+            whole_normal_liver_dose_gy: mean(&tissue.normal)
+                + given.sum(|s| s.whole_normal_liver_dose_gy),
+            whole_normal_liver_bed_gy: works.iter().map(|w| whole(&w.session)).sum::<f64>()
+                + given.sum(|s| s.whole_normal_liver_bed_gy),
             tumour_dose_gy: tumours.collect(),
         }
     }
 
     fn views(&self, tissue: &Tissue, dose: &Image<f32>) -> Vec<FusedView> {
         let Some(ct) = &self.inputs.ct else { return Vec::new() };
+        // A lesion of a session that was given has no dose in this plan to look at.
+        let dosed = |t: &&Named| {
+            self.delivered.sessions().is_empty()
+                || Dvh::new(dose, &t.mask).is_some_and(|d| d.mean() > 0.0)
+        };
         let lesions: Vec<(String, [f64; 3])> = tissue
             .tumours
             .iter()
+            .filter(dosed)
             .filter_map(|t| Some((t.name.clone(), centre(&t.mask)?)))
             .collect();
         fused::views(&ct.image, dose, &self.inputs.structures, &tissue.liver, &lesions)
@@ -1266,10 +1338,8 @@ impl Planner<'_> {
         let highest = |f: &dyn Fn(&Session) -> f64| sessions.iter().map(f).fold(0.0, f64::max);
         let activity = cumulative.activity_gbq;
         let normal = |s: &Session| {
-            s.compartments
-                .iter()
-                .find(|c| c.role == "perfused_normal_liver")
-                .map_or(0.0, |c| c.dose_gy.mean)
+            let own = s.compartments.iter().find(|c| c.role == "perfused_normal_liver");
+            own.map_or(0.0, |c| self.delivered.with_before(&s.territory, c.dose_gy.mean))
         };
         let truth = |b: bool| if b { 1.0 } else { 0.0 };
         let mut m = Measures::new();
@@ -1466,7 +1536,7 @@ impl Planner<'_> {
 }
 
 /// Centre of mass of a mask, LPS mm.
-fn centre(mask: &Mask) -> Option<[f64; 3]> {
+pub(crate) fn centre(mask: &Mask) -> Option<[f64; 3]> {
     let [nx, ny, _] = mask.grid().size();
     let (mut sum, mut weight) = ([0.0; 3], 0.0);
     for (n, f) in mask.voxels() {

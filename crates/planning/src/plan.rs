@@ -43,9 +43,13 @@ pub struct Plan {
     /// Structures that nobody drew; the gate holds until they are accepted. Left out where there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proposed: Vec<Proposal>,
+    /// Sessions that were given and verified, which this plan starts from and plans no more. Left out where
+    /// there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delivered: Vec<DeliveredSession>,
     /// One radioembolization each, in the order of treatment.
     pub sessions: Vec<Session>,
-    /// Sums over all sessions and earlier treatments.
+    /// Sums over all sessions, delivered ones and earlier treatments.
     pub cumulative: Cumulative,
     /// May it be done? Each gate with its criteria.
     pub gates: Vec<Gate>,
@@ -498,14 +502,41 @@ pub struct Effect {
     pub source: String,
 }
 
-/// Sums over all sessions.
+/// A session that was given: what its verification says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DeliveredSession {
+    /// Its number.
+    pub session: u32,
+    /// The territory treated.
+    pub territory: String,
+    /// Its name for people.
+    pub territory_name: String,
+    /// Moment of the instillation, RFC 3339 with the zone in brackets.
+    pub instant: String,
+    /// Half-life of its nuclide.
+    pub half_life_h: f64,
+    /// Activity that reached the patient.
+    pub activity_gbq: f64,
+    /// Mean dose of the lungs.
+    pub lung_dose_gy: f64,
+    /// Mean dose of the whole normal liver.
+    pub whole_normal_liver_dose_gy: f64,
+    /// Its mean BED.
+    pub whole_normal_liver_bed_gy: f64,
+    /// Mean dose of the normal liver of every territory, by territory.
+    pub normal_liver_dose_gy: BTreeMap<String, f64>,
+    /// Mean dose of the tumours of the territory treated, by name.
+    pub tumour_dose_gy: BTreeMap<String, f64>,
+}
+
+/// Sums over all sessions, planned and delivered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cumulative {
     /// Lung dose of all sessions and earlier treatments.
     pub lung_dose_gy: f64,
-    /// Of that, from earlier treatments, as stated in the case.
+    /// Of that, from earlier treatments: as stated in the case, and of delivered sessions as verified.
     pub prior_lung_dose_gy: f64,
-    /// Activity of all sessions.
+    /// Activity of the sessions planned.
     pub activity_gbq: f64,
     /// Mean dose of the whole normal liver over all sessions.
     pub whole_normal_liver_dose_gy: f64,

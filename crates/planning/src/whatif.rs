@@ -1,9 +1,12 @@
 //! A plan with other activities, without new images: dose is linear in activity, so the measures of
 //! the gate follow by arithmetic, and the gate is asked again.
 
+use crate::delivered::Delivered;
 use crate::plan::{Plan, Session};
 use crate::setting::gate_of;
 use crate::strict::TomlError;
+use hepatica_biology::ParameterSets;
+use hepatica_physics::TimeSpan;
 use hepatica_regimen::Protocol;
 use hepatica_regimen::gate::{self, Gate, Measures};
 use schemars::JsonSchema;
@@ -36,6 +39,9 @@ pub enum WhatIfError {
     /// The gate.
     #[error(transparent)]
     Gate(#[from] TomlError),
+    /// Parameter sets of the program.
+    #[error("parameter sets: {0}")]
+    Parameters(#[from] toml::de::Error),
 }
 
 /// A plan at other activities.
@@ -74,9 +80,13 @@ pub fn what_if(plan: &Plan, protocol: &Protocol, gbq: &[f64]) -> Result<WhatIf, 
     };
     let with = || plan.sessions.iter().zip(gbq.iter().copied());
     let lung: Vec<f64> = with().map(|(s, a)| s.lung_dose_gy * scale(s, a)).collect();
+    let half_life = TimeSpan::from_h(plan.constants.half_life_h);
+    let sets = ParameterSets::shipped()?;
+    let delivered = Delivered::new(plan.delivered.clone(), &sets, half_life);
     let normal = with().map(|(s, a)| {
         let own = s.compartments.iter().find(|c| c.role == "perfused_normal_liver");
-        own.map_or(0.0, |c| c.dose_gy.mean) * scale(s, a)
+        let gy = own.map_or(0.0, |c| c.dose_gy.mean) * scale(s, a);
+        delivered.with_before(&s.territory, gy)
     });
     let highest = |x: f64, y: f64| x.max(y);
     let most = gbq.iter().copied().fold(0.0, highest);

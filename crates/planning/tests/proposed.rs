@@ -97,7 +97,7 @@ fn proposals_on_the_phantom_are_near_the_truth() {
     let tumours = truth(&["T1", "T2", "T3", "T4", "T5", "T6"]);
     for (name, ours, theirs, least) in [
         ("lungs", all(&roles.lungs), truth(&["Lung_R", "Lung_L"]), 0.95),
-        ("liver", roles.liver.on(grid), truth(&["Liver"]), 0.88),
+        ("liver", (*roles.liver.on(grid)).clone(), truth(&["Liver"]), 0.88),
         ("tumours", all(&roles.tumours), tumours, 0.5),
     ] {
         let (a, b) = (ours.volume().ml(), theirs.volume().ml());

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 
 /// Colours that the colour-blind tell apart (Okabe and Ito), each with the dashes it begins with.
-const COLOURS: [(&str, usize); 8] = [
+pub(crate) const COLOURS: [(&str, usize); 8] = [
     ("#d55e00", 0),
     ("#0072b2", 0),
     ("#009e73", 0),

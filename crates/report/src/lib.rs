@@ -10,6 +10,7 @@
 //! | [`analysis`] | the report of a trial: figures, PDF |
 //! | [`simulation`] | reports of virtual patients |
 //! | [`trial`] | figures of trials: curves with bands, Kaplan-Meier, waterfall, forest, ... |
+//! | [`verification`] | the report of what was given |
 //! | [`patient_calendar`], [`texts`] | the patient's calendar, a page a month, in the patient's language |
 //!
 //! Text of a plan reaches the typesetter as data, never as markup. The same plan gives the same
@@ -25,6 +26,7 @@ pub mod simulation;
 pub mod texts;
 pub mod timeline;
 pub mod trial;
+pub mod verification;
 pub mod world;
 
 #[cfg(test)]

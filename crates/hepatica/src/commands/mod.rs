@@ -16,12 +16,14 @@ mod protocol;
 #[cfg(feature = "workbench")]
 mod serve;
 mod trial;
+mod verify;
 
 use crate::output::OutputError;
 use clap::{Parser, Subcommand};
 use hepatica_imaging::{ReadError, WriteError};
 use hepatica_phantom::PhantomError;
 use hepatica_planning::PlanError;
+use hepatica_planning::verification::VerifyError;
 use hepatica_report::ReportError;
 use thiserror::Error;
 
@@ -35,6 +37,7 @@ Examples:
   hepatica demo                        make a synthetic patient, plan it, say where the report is
   hepatica inspect CASE                what a folder of DICOM or NIfTI holds
   hepatica plan CASE --out OUT         from the simulation procedure to a plan
+  hepatica verify CASE --scan SCAN --plan OUT --out OUT2   what was really given
   hepatica plan OUT --explain lung_shunt   how a number came to be
   hepatica course status P001.course   which day it is, what is due, held or reduced, and why
   hepatica protocol check FILE         what contradicts itself in a protocol
@@ -51,6 +54,8 @@ pub struct Cli {
 enum Command {
     /// Plan radioembolization from the simulation procedure
     Plan(Box<plan::Args>),
+    /// Say what was really given, from the scan after treatment, beside the plan
+    Verify(Box<verify::Args>),
     /// Say what a file or folder holds: series, role, geometry, problems
     Inspect(inspect::Args),
     /// Make a synthetic patient as DICOM files, with its truth
@@ -93,6 +98,7 @@ impl Cli {
 pub fn run(cli: Cli) -> Result<bool, CommandError> {
     match cli.command {
         Command::Plan(args) => plan::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Phantom(args) => phantom::run(&args),
         Command::Demo(args) => demo::run(&args),
@@ -116,6 +122,8 @@ pub fn run(cli: Cli) -> Result<bool, CommandError> {
 pub enum CommandError {
     #[error(transparent)]
     Plan(#[from] PlanError),
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]

@@ -39,6 +39,7 @@ Examples:
   hepatica plan CASE --out OUT --engine kernel --grid ct
   hepatica plan CASE --out OUT --engine monte-carlo --precision 2%
   hepatica plan CASE --out OUT --course P001.course
+  hepatica plan CASE --out OUT --delivered VERIFIED/verify.json   (the next session, knowing what was given)
   hepatica plan CASE --json | jq .lung_shunt.fraction
   hepatica plan CASE --explain lung_dose      (or OUT in place of CASE: no new computation)
 
@@ -124,6 +125,10 @@ struct Choices {
     /// The course is of this patient although its identifier differs
     #[arg(long, requires = "course")]
     same_patient: bool,
+    /// What `hepatica verify` wrote of a session that was given: it is planned no more, and its lung dose and
+    /// normal-liver BED count; may be given several times
+    #[arg(long, value_name = "VERIFY.JSON", value_hint = ValueHint::FilePath)]
+    delivered: Vec<PathBuf>,
     /// The images are in register although their frames of reference differ
     #[arg(long)]
     assume_aligned: bool,
@@ -172,6 +177,7 @@ impl Choices {
             model: self.model.clone(),
             course: self.course.clone(),
             same_patient: self.same_patient,
+            delivered: self.delivered.clone(),
             knowingly: Knowingly {
                 assume_aligned: self.assume_aligned,
                 resample_ct: self.resample_ct,
@@ -324,7 +330,7 @@ fn json(plan: &Plan) -> Result<String, CommandError> {
     Ok(serde_json::to_string_pretty(plan)? + "\n")
 }
 
-fn read_plan(path: &Path) -> Result<Plan, CommandError> {
+pub(super) fn read_plan(path: &Path) -> Result<Plan, CommandError> {
     let wrong = |why: String| CommandError::Usage(format!("{}: {why}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
     serde_json::from_str(&text).map_err(|e| wrong(format!("is no plan of this version ({e})")))
@@ -392,6 +398,18 @@ pub fn summarise(plan: &Plan) {
         shunt.lung_mass_kg,
         plan.cumulative.lung_dose_gy
     );
+    for d in &plan.delivered {
+        anstream::println!(
+            "given before: session {}, {:.2} GBq to the {} on {}; lungs {:.1} Gy, whole normal liver {:.1} Gy (BED {:.1} Gy)",
+            d.session,
+            d.activity_gbq,
+            d.territory_name.to_lowercase(),
+            d.instant.get(..10).unwrap_or(&d.instant),
+            d.lung_dose_gy,
+            d.whole_normal_liver_dose_gy,
+            d.whole_normal_liver_bed_gy
+        );
+    }
     anstream::println!();
     let mut rows = vec![
         ["session", "date", "day", "territory", "GBq", "by", "order"].map(str::to_owned).to_vec(),

@@ -12,6 +12,7 @@
 //! | [`frames`] | any grey values: what has no reader of its own |
 //! | [`nm`] | nuclear medicine: SPECT and planar views |
 //! | [`pet`] | a PET series |
+//! | [`reg`] | spatial registrations |
 //! | [`rtdose`] | a dose grid and the histograms in it |
 //! | [`rtstruct`] | contours |
 //! | [`seg`] | segmentations |
@@ -27,6 +28,7 @@ pub mod nm;
 pub mod object;
 pub mod pet;
 mod pixels;
+pub mod reg;
 pub mod rtdose;
 pub mod rtstruct;
 pub mod seg;

@@ -9,6 +9,7 @@ use super::object::{self, Dataset, Object};
 use super::stack::{pixel_spacing, unit_axes};
 use super::write::{SeriesReference, SliceReference};
 use super::{Patient, pixels};
+use crate::acquisition::Acquisition;
 use crate::doubts;
 use crate::emission::{Emission, EmissionUnit, Planar, PlanarView};
 use crate::error::ReadError;
@@ -78,6 +79,7 @@ pub fn read_spect(path: &Path) -> Result<Emission, ReadError> {
         patient: Patient::of(&o),
         study_uid: o.text(tags::STUDY_INSTANCE_UID),
         reference,
+        acquisition: Acquisition::of(std::slice::from_ref(&o)),
         notes,
     })
 }

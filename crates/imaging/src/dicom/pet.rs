@@ -6,6 +6,7 @@
 use super::object::{self, Dataset, Object};
 use super::stack::{SeriesOf, Slice, Stack, one_of_each};
 use super::{Patient, SpacingPolicy, enhanced, pixels};
+use crate::acquisition::Acquisition;
 use crate::doubts;
 use crate::emission::{Emission, EmissionUnit};
 use crate::error::ReadError;
@@ -62,6 +63,7 @@ pub fn read(files: &[PathBuf]) -> Result<Emission, ReadError> {
         patient: Patient::of(first),
         study_uid: first.text(tags::STUDY_INSTANCE_UID),
         reference,
+        acquisition: Acquisition::of(&objects),
         notes,
     })
 }

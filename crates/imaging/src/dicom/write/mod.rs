@@ -5,6 +5,8 @@
 //! | [`context`](Context) | patient, study, frame of reference; identifiers that follow from a seed |
 //! | [`ct`] | a CT series, one file a slice |
 //! | [`nm`] | reconstructed SPECT, planar whole-body views |
+//! | [`pet`] | a PET series, one file a slice |
+//! | [`reg`] | a spatial registration |
 //! | [`rtstruct`] | contours traced from masks |
 //! | [`seg`] | masks as segments |
 //! | [`rtdose`] | a dose grid |
@@ -20,6 +22,8 @@ pub mod ct;
 mod dataset;
 pub mod nm;
 pub mod pdf;
+pub mod pet;
+pub mod reg;
 pub mod rtdose;
 pub mod rtstruct;
 pub mod seg;
