@@ -9,8 +9,8 @@ use hepatica_imaging::dicom::{Patient, SpacingPolicy, ct};
 use hepatica_imaging::{Image, Mask, read_emission, resample, structure};
 use hepatica_physics::{Density, EnergyPerActivity, Nuclide};
 use rayon::prelude::*;
-use std::sync::Arc;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 type Failure = Box<dyn std::error::Error>;

@@ -89,7 +89,13 @@ pub fn read_volumes(path: &Path) -> Result<Vec<Image<f32>>, ReadError> {
     let count = if several { short(48) } else { 1 };
     if !(1..=MOST_VOLUMES).contains(&count) {
         let expected = format!("1 to {MOST_VOLUMES} volumes");
-        return Err(ReadError::element(path, "dim", count.to_string(), &expected, "export it again"));
+        return Err(ReadError::element(
+            path,
+            "dim",
+            count.to_string(),
+            &expected,
+            "export it again",
+        ));
     }
     if several {
         // As if there were only the first.

@@ -25,7 +25,11 @@ pub struct Spect {
 }
 
 /// Mean of a function of the patient over every voxel, by `n` points along each axis.
-pub(crate) fn mean_over(grid: &Grid, n: usize, f: impl Fn(anatomy::Place) -> f64 + Sync) -> Vec<f32> {
+pub(crate) fn mean_over(
+    grid: &Grid,
+    n: usize,
+    f: impl Fn(anatomy::Place) -> f64 + Sync,
+) -> Vec<f32> {
     let [nx, ny, _] = grid.size();
     let offset = |m: usize| (m as f64 + 0.5) / n as f64 - 0.5;
     (0..grid.len())
