@@ -219,7 +219,11 @@ impl Solid {
         }
         // Rounding of areas and of overlaps leaves dust on both ends.
         for f in &mut fraction {
-            *f = if *f < 1e-5 { 0.0 } else { f.min(1.0) };
+            *f = match *f {
+                f if f < DUST => 0.0,
+                f if f > 1.0 - DUST => 1.0,
+                f => f,
+            };
         }
         Mask::new(grid.clone(), bounds, fraction)
     }
@@ -439,6 +443,9 @@ const FINE_MM: f64 = 1.1;
 const MOST_PIXELS: usize = 1 << 24;
 /// Room around the contours for the bulge between planes.
 const BULGE_MM: f64 = 3.0;
+/// Parts of a voxel that stand for nothing or for all of it: otherwise a liver without its tumour would
+/// have voxels of rounding within the tumour, and their dose.
+const DUST: f32 = 1e-5;
 /// Pieces that are worked off one after the other.
 const BLOCK: usize = 16;
 
