@@ -490,7 +490,7 @@ impl Window {
 /// How far inside (above zero) or outside the outline of a group of loops each pixel is, in mm.
 #[derive(Debug)]
 struct Field {
-    distance: Vec<f32>,
+    distances: Distances,
     /// What it covers, in pixels.
     sum: f64,
 }
@@ -577,9 +577,9 @@ impl Lattice<'_> {
 
     fn field(&self, group: &Group, window: Window) -> Field {
         let covered = self.covered(group, window);
-        let distance = distances(&covered, window.size, self.pixel_mm);
+        let distances = Distances::new(&covered, window.size, self.pixel_mm);
         let sum = covered.iter().map(|c| f64::from(*c)).sum();
-        Field { distance, sum }
+        Field { distances, sum }
     }
 
     /// Adds what a piece fills of the voxels of `slices`, the first of which is slice `first`.
@@ -710,9 +710,9 @@ impl<'a> Between<'a> {
             t: 0.0,
             here: Vec::new(),
         };
-        for ((n, d), place) in base.distance.iter().enumerate().zip(places) {
+        for ((n, d), place) in base.distances.near.iter().enumerate().zip(places) {
             // A cap shrinks to nothing: all of it changes.
-            let other = tip.map_or(f32::NEG_INFINITY, |t| t.distance[n]);
+            let other = tip.map_or(f32::NEG_INFINITY, |t| t.distances.near[n]);
             if d.min(other) > reach {
                 shape.whole_pixels += 1;
                 match shape.whole.last_mut() {
@@ -720,10 +720,10 @@ impl<'a> Between<'a> {
                     _ => shape.whole.push((place as u32, 1)),
                 }
             } else if d.max(other) > -reach {
-                shape.base.push(*d);
+                shape.base.push(base.distances.of(n));
                 shape.places.push(place as u32);
-                if let Some(tip) = &mut shape.tip {
-                    tip.push(other);
+                if let (Some(to), Some(tip)) = (&mut shape.tip, tip) {
+                    to.push(tip.distances.of(n));
                 }
             }
         }
@@ -831,139 +831,198 @@ impl<'a> Between<'a> {
 
 /// Signed distance in mm of every pixel from the outline, above zero inside, from what is covered of
 /// each: exact coverage tells how far off the outline is where it cuts a pixel; elsewhere it is the
-/// distance to the nearest such pixel and what is left there.
-fn distances(covered: &[f32], [columns, rows]: [usize; 2], pixel_mm: [f64; 2]) -> Vec<f32> {
-    let edge = (pixel_mm[0] * pixel_mm[1]).sqrt() as f32;
-    let pixel = pixel_mm.map(|d| d as f32);
-    let far = pixel[0] * columns as f32 + pixel[1] * rows as f32;
-    let inside = |n: usize| covered[n] >= 0.5;
-    let cut = |n: usize| covered[n] > 1e-6 && covered[n] < 1.0 - 1e-6;
-    let mut nearest = Nearest::none(covered.len(), pixel);
-    for y in 0..rows {
-        for x in 0..columns {
-            let n = x + columns * y;
-            let edge_here = cut(n)
-                || (x > 0 && inside(n) != inside(n - 1))
-                || (x + 1 < columns && inside(n) != inside(n + 1))
-                || (y > 0 && inside(n) != inside(n - columns))
-                || (y + 1 < rows && inside(n) != inside(n + columns));
-            if edge_here {
-                nearest.seed(n);
-            }
-        }
-    }
-    // Down and up the rows, each to and fro: every pixel hears from all its neighbours.
-    for y in 0..rows {
-        if y > 0 {
-            nearest.hear_row(columns, y, y - 1);
-        }
-        nearest.hear_left(columns * y, columns);
-        nearest.hear_right(columns * y, columns);
-    }
-    for y in (0..rows).rev() {
-        if y + 1 < rows {
-            nearest.hear_row(columns, y, y + 1);
-        }
-        nearest.hear_right(columns * y, columns);
-        nearest.hear_left(columns * y, columns);
-    }
-    (0..covered.len())
-        .map(|n| {
-            let side = if inside(n) { 1.0 } else { -1.0 };
-            let Some(seed) = nearest.of(n, columns) else { return side * far };
-            side * nearest.squared[n].sqrt() + (covered[seed] - 0.5) * edge
-        })
-        .collect()
-}
-
-/// The nearest outline pixel of every pixel, as found so far: how far it is in columns and rows, and
-/// in mm². Columns of numbers, so that a row is worked off several pixels at a time; infinite where
-/// nothing was heard of yet.
-struct Nearest {
-    across: Vec<f32>,
-    along: Vec<f32>,
-    squared: Vec<f32>,
+/// distance to the nearest such pixel and what is left there. Only pixels within [`NEAR_MM`] of the outline
+/// are given theirs at once; most of the others are never asked about.
+#[derive(Debug)]
+struct Distances {
+    columns: usize,
     pixel_mm: [f32; 2],
+    /// The outline pixel nearest in the same column: how far it is, in mm², and what is covered of it.
+    column: Nearest,
+    /// Endless, with the sign of its side, where it is farther than [`NEAR_MM`] and a pixel.
+    near: Vec<f32>,
 }
 
-impl Nearest {
-    fn none(pixels: usize, pixel_mm: [f32; 2]) -> Self {
-        let endless = || vec![f32::INFINITY; pixels];
-        Self { across: endless(), along: vec![0.0; pixels], squared: endless(), pixel_mm }
+/// Pixels of an outline: how far they are, in mm², infinite where there is none, and what is covered of
+/// them.
+#[derive(Debug, Default)]
+struct Nearest {
+    squared: Vec<f32>,
+    covered: Vec<f32>,
+}
+
+/// Up to here pixels change between two planes whose outlines lie on each other: what is within it has
+/// its distance found at once, row by row.
+const NEAR_MM: f32 = BULGE_MM as f32;
+/// Pixels of a row worked off at a time.
+const RUN: usize = 32;
+
+impl Distances {
+    fn new(covered: &[f32], [columns, rows]: [usize; 2], pixel_mm: [f64; 2]) -> Self {
+        let pixel_mm = pixel_mm.map(|d| d as f32);
+        let outline = outline(covered, columns);
+        let column = nearest_in_column(covered, &outline, columns, pixel_mm[1]);
+        // One pixel more: half for the edge, half for what is left in the nearest pixel.
+        let reach = NEAR_MM + (pixel_mm[0] * pixel_mm[1]).sqrt();
+        let mut distances = Self { columns, pixel_mm, column, near: Vec::new() };
+        distances.near = Vec::with_capacity(covered.len());
+        for row in 0..rows {
+            distances.row(row, reach, &covered[columns * row..][..columns]);
+        }
+        distances
     }
 
-    fn seed(&mut self, n: usize) {
-        self.across[n] = 0.0;
-        self.squared[n] = 0.0;
+    /// Distances of a row that are within `reach`.
+    fn row(&mut self, row: usize, reach: f32, covered: &[f32]) {
+        let columns = self.columns;
+        let here = columns * row..columns * (row + 1);
+        let (squared, seeds) = (&self.column.squared[here.clone()], &self.column.covered[here]);
+        let side = |covered: f32| if covered >= 0.5 { 1.0_f32 } else { -1.0 };
+        let most = reach * reach;
+        let steps = (reach / self.pixel_mm[0]).ceil() as usize;
+        let edge = self.edge();
+        for start in (0..columns).step_by(RUN) {
+            let end = (start + RUN).min(columns);
+            let around = start.saturating_sub(steps)..(end + steps).min(columns);
+            if squared[around].iter().all(|d| *d > most) {
+                self.near.extend(covered[start..end].iter().map(|c| side(*c) * f32::INFINITY));
+                continue;
+            }
+            let (mut best, mut seed) = ([f32::INFINITY; RUN], [0.0_f32; RUN]);
+            best[..end - start].copy_from_slice(&squared[start..end]);
+            seed[..end - start].copy_from_slice(&seeds[start..end]);
+            for step in 1..=steps {
+                let across = step as f32 * self.pixel_mm[0];
+                let across = across * across;
+                // From the left, then from the right.
+                let (left, right) = (start.max(step), end.min(columns.saturating_sub(step)));
+                if left < end {
+                    let to = left - start..end - start;
+                    let from = left - step..end - step;
+                    let (best, seed) = (&mut best[to.clone()], &mut seed[to]);
+                    nearer(best, seed, &squared[from.clone()], &seeds[from], across);
+                }
+                if start < right {
+                    let to = 0..right - start;
+                    let from = start + step..right + step;
+                    let (best, seed) = (&mut best[to.clone()], &mut seed[to]);
+                    nearer(best, seed, &squared[from.clone()], &seeds[from], across);
+                }
+            }
+            let found = best.iter().zip(&seed).zip(&covered[start..end]);
+            self.near.extend(found.map(|((best, seed), covered)| {
+                let to_pixel = if *best > most { f32::INFINITY } else { best.sqrt() };
+                side(*covered) * to_pixel + (seed - 0.5) * edge
+            }));
+        }
     }
 
-    fn of(&self, n: usize, columns: usize) -> Option<usize> {
-        self.squared[n].is_finite().then(|| {
-            let (x, y) = ((n % columns) as f32, (n / columns) as f32);
-            (x - self.across[n]) as usize + columns * (y - self.along[n]) as usize
-        })
+    fn edge(&self) -> f32 {
+        (self.pixel_mm[0] * self.pixel_mm[1]).sqrt()
     }
 
-    /// A row hears from the three pixels above or below each of its own.
-    fn hear_row(&mut self, columns: usize, row: usize, other: usize) {
-        let [dx, dy] = self.pixel_mm;
-        let down = if row > other { 1.0 } else { -1.0 };
-        let (across, their_across) = pair(&mut self.across, columns, row, other);
-        let (along, their_along) = pair(&mut self.along, columns, row, other);
-        let (squared, _) = pair(&mut self.squared, columns, row, other);
-        // Straight on, then from the left, then from the right.
-        for (to, from, step) in [(0, 0, 0.0), (1, 0, 1.0), (0, 1, -1.0)] {
-            let length = columns - to.max(from);
-            let ours = across[to..][..length]
-                .iter_mut()
-                .zip(&mut along[to..][..length])
-                .zip(&mut squared[to..][..length]);
-            let theirs = their_across[from..][..length].iter().zip(&their_along[from..][..length]);
-            for (((across, along), squared), (x, y)) in ours.zip(theirs) {
-                let (x, y) = (x + step, y + down);
-                let d = (x * dx) * (x * dx) + (y * dy) * (y * dy);
-                let nearer = d < *squared;
-                *across = if nearer { x } else { *across };
-                *along = if nearer { y } else { *along };
-                *squared = if nearer { d } else { *squared };
+    /// The distance of a pixel that is not near.
+    fn far(&self, n: usize) -> f32 {
+        let (columns, rows) = (self.columns, self.near.len() / self.columns);
+        let (row, x) = (n / columns, n % columns);
+        let here = columns * row..columns * (row + 1);
+        let (squared, seeds) = (&self.column.squared[here.clone()], &self.column.covered[here]);
+        let (mut best, mut seed) = (squared[x], seeds[x]);
+        for step in 1..columns {
+            let across = step as f32 * self.pixel_mm[0];
+            let across = across * across;
+            if across >= best {
+                break;
+            }
+            for from in [x.checked_sub(step), Some(x + step).filter(|x| *x < columns)] {
+                let Some(from) = from else { continue };
+                let d = squared[from] + across;
+                if d < best {
+                    (best, seed) = (d, seeds[from]);
+                }
             }
         }
-    }
-
-    /// Pixels of a row hear from their left neighbours, from left to right.
-    fn hear_left(&mut self, start: usize, columns: usize) {
-        for n in start + 1..start + columns {
-            self.hear_beside(n, n - 1, 1.0);
+        let side = self.near[n].signum();
+        if best.is_finite() {
+            side * best.sqrt() + (seed - 0.5) * self.edge()
+        } else {
+            // No outline in the window: as far as anything in it.
+            side * (self.pixel_mm[0] * columns as f32 + self.pixel_mm[1] * rows as f32)
         }
     }
 
-    /// Pixels of a row hear from their right neighbours, from right to left.
-    fn hear_right(&mut self, start: usize, columns: usize) {
-        for n in (start..start + columns.saturating_sub(1)).rev() {
-            self.hear_beside(n, n + 1, -1.0);
-        }
-    }
-
-    fn hear_beside(&mut self, n: usize, from: usize, step: f32) {
-        let [dx, dy] = self.pixel_mm;
-        let (x, y) = (self.across[from] + step, self.along[from]);
-        let d = (x * dx) * (x * dx) + (y * dy) * (y * dy);
-        if d < self.squared[n] {
-            self.across[n] = x;
-            self.along[n] = y;
-            self.squared[n] = d;
-        }
+    fn of(&self, n: usize) -> f32 {
+        if self.near[n].is_finite() { self.near[n] } else { self.far(n) }
     }
 }
 
-/// A row to write to and one beside it.
-fn pair(values: &mut [f32], columns: usize, row: usize, other: usize) -> (&mut [f32], &[f32]) {
-    let (low, high) = values.split_at_mut(columns * row.max(other));
-    if row > other {
-        (&mut high[..columns], &low[columns * other..][..columns])
-    } else {
-        (&mut low[columns * row..][..columns], &high[..columns])
+/// Takes what is nearer, so much farther across.
+fn nearer(best: &mut [f32], seed: &mut [f32], squared: &[f32], seeds: &[f32], across: f32) {
+    for (((best, seed), squared), theirs) in best.iter_mut().zip(seed).zip(squared).zip(seeds) {
+        let d = squared + across;
+        let nearer = d < *best;
+        *best = if nearer { d } else { *best };
+        *seed = if nearer { *theirs } else { *seed };
     }
+}
+
+/// Pixels that the outline cuts, or with one of another side beside them: 1, the others 0.
+fn outline(covered: &[f32], columns: usize) -> Vec<u8> {
+    let inside: Vec<u8> = covered.iter().map(|c| u8::from(*c >= 0.5)).collect();
+    let mut outline: Vec<u8> =
+        covered.iter().map(|c| u8::from(*c > 1e-6) & u8::from(*c < 1.0 - 1e-6)).collect();
+    let mut differ = |from: usize, length: usize, apart: usize| {
+        let (here, there) = (&inside[from..][..length], &inside[from + apart..][..length]);
+        for at in [from, from + apart] {
+            let both = here.iter().zip(there);
+            outline[at..][..length].iter_mut().zip(both).for_each(|(o, (a, b))| *o |= a ^ b);
+        }
+    };
+    let rows = covered.len() / columns;
+    for row in 0..rows {
+        differ(columns * row, columns - 1, 1);
+        if row + 1 < rows {
+            differ(columns * row, columns, columns);
+        }
+    }
+    outline
+}
+
+/// The outline pixel nearest in the column of each pixel; the upper of two as near.
+fn nearest_in_column(covered: &[f32], outline: &[u8], columns: usize, pixel_mm: f32) -> Nearest {
+    let mut found = Nearest::default();
+    found.squared.reserve(covered.len());
+    found.covered.reserve(covered.len());
+    // Steps to the last outline pixel from above, then from below.
+    let (mut steps, mut seed) = (vec![f32::INFINITY; columns], vec![0.0_f32; columns]);
+    let go = |covered: &[f32], outline: &[u8], steps: &mut [f32], seed: &mut [f32]| {
+        for (((steps, seed), covered), outline) in
+            steps.iter_mut().zip(seed).zip(covered).zip(outline)
+        {
+            let on = *outline != 0;
+            *steps = if on { 0.0 } else { *steps + 1.0 };
+            *seed = if on { *covered } else { *seed };
+        }
+    };
+    for (covered, outline) in covered.chunks(columns).zip(outline.chunks(columns)) {
+        go(covered, outline, &mut steps, &mut seed);
+        found.squared.extend_from_slice(&steps);
+        found.covered.extend_from_slice(&seed);
+    }
+    steps.fill(f32::INFINITY);
+    let rows = covered.chunks(columns).zip(outline.chunks(columns));
+    let there = found.squared.chunks_mut(columns).zip(found.covered.chunks_mut(columns));
+    for ((covered, outline), (above, theirs)) in rows.zip(there).rev() {
+        go(covered, outline, &mut steps, &mut seed);
+        for (((above, theirs), steps), seed) in above.iter_mut().zip(theirs).zip(&steps).zip(&seed)
+        {
+            let nearer = *steps < *above;
+            let least = if nearer { *steps } else { *above } * pixel_mm;
+            *above = least * least;
+            *theirs = if nearer { *seed } else { *theirs };
+        }
+    }
+    found
 }
 
 #[cfg(test)]
