@@ -55,6 +55,11 @@ impl Dataset {
         }
     }
 
+    /// Numbers that are text already, with a backslash between them: many, so they stay in one piece.
+    pub(super) fn numerals(&mut self, tag: Tag, values: String) {
+        self.put(tag, PrimitiveValue::Str(values));
+    }
+
     /// Decimal strings.
     pub(super) fn decimals(&mut self, tag: Tag, values: &[f64]) {
         let values: Vec<String> = values.iter().map(|v| decimal(*v)).collect();

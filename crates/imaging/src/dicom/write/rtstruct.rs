@@ -181,7 +181,7 @@ fn contour_items(
             }
             push_micrometres(&mut data, *x);
         }
-        item.text(tags::CONTOUR_DATA, &data);
+        item.numerals(tags::CONTOUR_DATA, data);
         items.push(item);
     }
     Ok(items)
