@@ -10,6 +10,11 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use std::process::ExitCode;
 
+/// Volumes come and go in all threads: memory that is kept for the next one need not be asked for, and
+/// cleared, anew.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Everything went well, and the gate passed if there is one.
 const DONE: u8 = 0;
 /// An error: nothing was written.
