@@ -1,7 +1,10 @@
 //! Dose on CT as pixels: grey CT, dose in colour, isodoses, outlines.
 
+use crate::ReportError;
 use hepatica_imaging::isoline::isolines;
 use hepatica_planning::views::FusedView;
+use std::fmt::Write as _;
+use typst::foundations::Bytes;
 
 /// Window of the CT: what is black and what is white, in HU.
 const WINDOW_HU: [f64; 2] = [-140.0, 260.0];
@@ -68,47 +71,156 @@ fn colour(part: f64) -> [f64; 3] {
     std::array::from_fn(|c| f64::from(COLOURS[n][c]) * (1.0 - f) + f64::from(COLOURS[n + 1][c]) * f)
 }
 
-/// A view as PNG.
-///
-/// # Errors
-/// When the picture cannot be encoded.
-pub fn png(view: &FusedView, top: f64) -> Result<Vec<u8>, String> {
-    let mut canvas = Canvas::new(view.columns * ZOOM, view.rows * ZOOM);
-    let (hu, dose) = (widened(&view.hu, view.columns), widened(&view.dose_gy, view.columns));
-    let [low, high] = WINDOW_HU;
-    for y in 0..canvas.height {
-        let row = Between::of(y, view.rows);
-        for x in 0..canvas.width {
-            let down = |rows: &[f64]| row.of_two(|n| rows[n * canvas.width + x]);
-            let grey = 255.0 * ((down(&hu) - low) / (high - low)).clamp(0.0, 1.0);
-            let part = down(&dose) / top;
-            let cover = COVER * ((part - FAINT) / 0.15).clamp(0.0, 1.0);
-            let pixel = if cover > 0.0 {
-                colour(part).map(|c| grey * (1.0 - cover) + c * cover)
-            } else {
-                [grey; 3]
+/// What is drawn of a view: pixels, and lines over them.
+#[derive(Debug)]
+pub struct Drawing<'a> {
+    view: &'a FusedView,
+    top: f64,
+    strokes: Vec<Stroke>,
+}
+
+/// Closed lines of one pen, in pixel coordinates of the view.
+#[derive(Debug)]
+struct Stroke {
+    lines: Vec<Vec<[f32; 2]>>,
+    tint: [f64; 3],
+    /// In pixels of the view.
+    width: f64,
+    opacity: f64,
+}
+
+impl<'a> Drawing<'a> {
+    /// A view, with `top` the dose at the top of the scale in Gy.
+    #[must_use]
+    pub fn new(view: &'a FusedView, top: f64) -> Self {
+        let isodoses = levels(top).into_iter().map(|level| Stroke {
+            lines: isolines(&view.dose_gy, view.columns, view.rows, level as f32),
+            tint: colour(level / top).map(|c| 0.35 * c + 0.65 * 255.0),
+            width: 0.5,
+            opacity: 0.75,
+        });
+        let outlines = view.outlines.iter().map(|outline| {
+            let (tint, width) = match outline.role.as_str() {
+                "tumour" => ([90.0, 255.0, 230.0], 1.1),
+                "cold" => ([200.0, 200.0, 200.0], 0.7),
+                "territory" => ([120.0, 170.0, 255.0], 0.6),
+                _ => ([255.0, 255.0, 255.0], 0.7),
             };
-            canvas.set(x, y, pixel);
-        }
+            Stroke { lines: outline.lines.clone(), tint, width, opacity: 0.9 }
+        });
+        let strokes = isodoses.chain(outlines).collect();
+        Self { view, top, strokes }
     }
-    for level in levels(top) {
-        let tint = colour(level / top).map(|c| 0.35 * c + 0.65 * 255.0);
-        for line in isolines(&view.dose_gy, view.columns, view.rows, level as f32) {
-            canvas.line(&line, 1.0, tint, 0.75);
+
+    /// CT, dose and lines as PNG, [`ZOOM`] pixels for each of the view along each side.
+    ///
+    /// # Errors
+    /// When the picture cannot be encoded.
+    pub fn png(&self) -> Result<Vec<u8>, String> {
+        let mut canvas = self.pixels(ZOOM);
+        for stroke in &self.strokes {
+            for line in &stroke.lines {
+                canvas.line(line, stroke);
+            }
         }
+        encode(canvas.width, canvas.height, &canvas.pixels)
     }
-    for outline in &view.outlines {
-        let (tint, width) = match outline.role.as_str() {
-            "tumour" => ([90.0, 255.0, 230.0], 2.2),
-            "cold" => ([200.0, 200.0, 200.0], 1.4),
-            "territory" => ([120.0, 170.0, 255.0], 1.2),
-            _ => ([255.0, 255.0, 255.0], 1.4),
-        };
-        for line in &outline.lines {
-            canvas.line(line, width, tint, 0.9);
+
+    /// CT and dose without the lines as PNG, a pixel for each of the view.
+    ///
+    /// # Errors
+    /// When the picture cannot be encoded.
+    pub fn picture(&self) -> Result<Vec<u8>, String> {
+        let canvas = self.pixels(1);
+        encode(canvas.width, canvas.height, &canvas.pixels)
+    }
+
+    /// The lines as SVG, to lie over [`Drawing::picture`]: sharp at any size.
+    #[must_use]
+    pub fn lines(&self) -> String {
+        let FusedView { columns, rows, .. } = self.view;
+        let mut svg = format!(
+            r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" fill="none" stroke-linejoin="round">"#,
+            columns * PER_PIXEL,
+            rows * PER_PIXEL
+        );
+        for stroke in self.strokes.iter().filter(|s| !s.lines.is_empty()) {
+            let [r, g, b] = stroke.tint.map(|c| (c + 0.5) as u8);
+            // Writing to a string cannot fail.
+            let _ = write!(
+                svg,
+                r##"<path stroke="#{r:02x}{g:02x}{b:02x}" stroke-opacity="{}" stroke-width="{}" d=""##,
+                stroke.opacity,
+                stroke.width * PER_PIXEL as f64,
+            );
+            for line in &stroke.lines {
+                for (n, p) in straightened(line).into_iter().enumerate() {
+                    let [x, y] = p.map(|x| ((x + 0.5) * PER_PIXEL as f32).round() as i32);
+                    let _ = write!(svg, "{}{x} {y}", if n == 0 { 'M' } else { 'L' });
+                }
+                svg.push('Z');
+            }
+            svg.push_str(r#""/>"#);
         }
+        svg.push_str("</svg>");
+        svg
     }
-    encode(canvas.width, canvas.height, &canvas.pixels)
+
+    fn pixels(&self, zoom: usize) -> Canvas {
+        let view = self.view;
+        let mut canvas = Canvas::new(view.columns * zoom, view.rows * zoom);
+        let hu = widened(&view.hu, view.columns, zoom);
+        let dose = widened(&view.dose_gy, view.columns, zoom);
+        let [low, high] = WINDOW_HU;
+        for y in 0..canvas.height {
+            let row = Between::of(y, view.rows, zoom);
+            for x in 0..canvas.width {
+                let down = |rows: &[f64]| row.of_two(|n| rows[n * canvas.width + x]);
+                let grey = 255.0 * ((down(&hu) - low) / (high - low)).clamp(0.0, 1.0);
+                let part = down(&dose) / self.top;
+                let cover = COVER * ((part - FAINT) / 0.15).clamp(0.0, 1.0);
+                let pixel = if cover > 0.0 {
+                    colour(part).map(|c| grey * (1.0 - cover) + c * cover)
+                } else {
+                    [grey; 3]
+                };
+                canvas.set(x, y, pixel);
+            }
+        }
+        canvas
+    }
+}
+
+/// Steps of coordinates in a pixel of the view.
+const PER_PIXEL: usize = 100;
+/// So far, in pixels, a line may pass by the points it was drawn through.
+const BESIDE: f32 = 0.03;
+/// So many points of it at most are passed by at a time.
+const MOST_PASSED: usize = 16;
+
+/// A closed line without the points that lie between others.
+fn straightened(line: &[[f32; 2]]) -> Vec<[f32; 2]> {
+    let Some(first) = line.first() else { return Vec::new() };
+    let mut kept = vec![*first];
+    let mut from = 0;
+    while from + 1 < line.len() {
+        let last = (from + 1 + MOST_PASSED).min(line.len() - 1);
+        let passes =
+            |to: usize| line[from + 1..to].iter().all(|p| beside(*p, line[from], line[to]));
+        let to = (from + 2..=last).take_while(|to| passes(*to)).last().unwrap_or(from + 1);
+        kept.push(line[to]);
+        from = to;
+    }
+    kept
+}
+
+/// Whether a point lies on the way from one to another.
+fn beside(p: [f32; 2], from: [f32; 2], to: [f32; 2]) -> bool {
+    let ([px, py], [dx, dy]) =
+        ([p[0] - from[0], p[1] - from[1]], [to[0] - from[0], to[1] - from[1]]);
+    let (length, along) = (dx * dx + dy * dy, px * dx + py * dy);
+    let off = px * dy - py * dx;
+    (0.0..=length).contains(&along) && off * off <= BESIDE * BESIDE * length
 }
 
 /// Two pixels of a view and how far a pixel of the picture is from the first to the second.
@@ -119,8 +231,8 @@ struct Between {
 }
 
 impl Between {
-    fn of(n: usize, count: usize) -> Self {
-        let at = ((n as f64 + 0.5) / ZOOM as f64 - 0.5).clamp(0.0, (count - 1) as f64);
+    fn of(n: usize, count: usize, zoom: usize) -> Self {
+        let at = ((n as f64 + 0.5) / zoom as f64 - 0.5).clamp(0.0, (count - 1) as f64);
         let low = (at as usize).min(count.saturating_sub(2));
         Self { low, high: (low + 1).min(count - 1), part: at - low as f64 }
     }
@@ -132,10 +244,29 @@ impl Between {
 
 /// The rows of a view with as many pixels as the picture's: half of a bilinear interpolation, the
 /// half that is the same for all rows of the picture between two of the view.
-fn widened<T: Copy + Into<f64>>(values: &[T], columns: usize) -> Vec<f64> {
-    let between: Vec<_> = (0..columns * ZOOM).map(|x| Between::of(x, columns)).collect();
+fn widened<T: Copy + Into<f64>>(values: &[T], columns: usize, zoom: usize) -> Vec<f64> {
+    let between: Vec<_> = (0..columns * zoom).map(|x| Between::of(x, columns, zoom)).collect();
     let wide = |row: &[T]| between.iter().map(|b| b.of_two(|n| row[n].into())).collect::<Vec<_>>();
     values.chunks(columns.max(1)).flat_map(wide).collect()
+}
+
+/// What templates show of a view, by the names of files: `NAME.png` for figures; for print, where a
+/// picture is of any size, `NAME.ground.png` with `NAME.lines.svg` over it.
+///
+/// # Errors
+/// When a picture cannot be encoded.
+pub(crate) fn files(
+    view: &FusedView,
+    top: f64,
+    name: &str,
+) -> Result<[(String, Bytes); 3], ReportError> {
+    let drawing = Drawing::new(view, top);
+    let failed = |why| ReportError::Picture { name: view.title.clone(), why };
+    Ok([
+        (format!("{name}.png"), Bytes::new(drawing.png().map_err(failed)?)),
+        (format!("{name}.ground.png"), Bytes::new(drawing.picture().map_err(failed)?)),
+        (format!("{name}.lines.svg"), Bytes::from_string(drawing.lines())),
+    ])
 }
 
 struct Canvas {
@@ -158,7 +289,9 @@ impl Canvas {
     }
 
     /// A closed line in pixel coordinates of the view, antialiased by distance.
-    fn line(&mut self, points: &[[f32; 2]], width: f64, rgb: [f64; 3], opacity: f64) {
+    fn line(&mut self, points: &[[f32; 2]], stroke: &Stroke) {
+        let Stroke { tint: rgb, opacity, .. } = stroke;
+        let width = stroke.width * ZOOM as f64;
         let to = |p: &[f32; 2]| p.map(|x| (f64::from(x) + 0.5) * ZOOM as f64 - 0.5);
         // Each pixel is covered once by a line, by its nearest segment.
         let mut covers: Vec<([usize; 2], f64)> = Vec::new();
@@ -193,7 +326,7 @@ impl Canvas {
         covers.dedup_by_key(|(place, _)| *place);
         for ([y, x], cover) in covers {
             let at = 3 * (y * self.width + x);
-            let a = cover * opacity;
+            let a = cover * *opacity;
             let old: [f64; 3] = std::array::from_fn(|c| f64::from(self.pixels[at + c]));
             self.set(x, y, std::array::from_fn(|c| old[c] * (1.0 - a) + rgb[c] * a));
         }

@@ -95,15 +95,12 @@ impl<'a> Report<'a> {
             }
         }
         let top = fused::top_dose(views);
-        let mut files = views
+        let drawn = views
             .par_iter()
             .enumerate()
-            .map(|(n, view)| {
-                let png = fused::png(view, top)
-                    .map_err(|why| ReportError::Picture { name: view.title.clone(), why })?;
-                Ok((format!("view{n}.png"), Bytes::new(png)))
-            })
-            .collect::<Result<Files, ReportError>>()?;
+            .map(|(n, view)| fused::files(view, top, &format!("view{n}")))
+            .collect::<Result<Vec<_>, ReportError>>()?;
+        let mut files: Files = drawn.into_iter().flatten().collect();
         files.insert("dvh.svg".to_owned(), Bytes::from_string(curves::svg(curves)));
         let data = data(plan, views, curves, &lesions, top);
         files.insert("data.json".to_owned(), Bytes::new(serde_json::to_vec(&data)?));
@@ -156,7 +153,7 @@ fn data(
         .enumerate()
         .map(|(n, v)| {
             json!({
-                "file": format!("view{n}.png"),
+                "file": format!("view{n}"),
                 "title": v.title,
                 "lesion": v.lesion,
                 "width_px": v.columns * fused::ZOOM,

@@ -45,17 +45,14 @@ impl<'a> VerificationReport<'a> {
             .into_iter()
             .zip(both)
             .flat_map(|(kind, views)| {
-                views.iter().enumerate().map(move |(n, v)| (format!("{kind}{n}.png"), v))
+                views.iter().enumerate().map(move |(n, v)| (format!("{kind}{n}"), v))
             })
             .collect();
-        let mut files = named
+        let drawn = named
             .into_par_iter()
-            .map(|(name, view)| {
-                let png = fused::png(view, top)
-                    .map_err(|why| ReportError::Picture { name: view.title.clone(), why })?;
-                Ok((name, Bytes::new(png)))
-            })
-            .collect::<Result<Files, ReportError>>()?;
+            .map(|(name, view)| fused::files(view, top, &name))
+            .collect::<Result<Vec<_>, ReportError>>()?;
+        let mut files: Files = drawn.into_iter().flatten().collect();
         let (dvh, legend) = dvh(&verified.planned_curves, &verified.delivered_curves);
         for (name, svg) in [
             ("dvh.svg", dvh),
@@ -70,8 +67,8 @@ impl<'a> VerificationReport<'a> {
             .enumerate()
             .map(|(n, v)| {
                 json!({
-                    "planned": format!("planned{n}.png"),
-                    "delivered": format!("delivered{n}.png"),
+                    "planned": format!("planned{n}"),
+                    "delivered": format!("delivered{n}"),
                     "title": v.title,
                     "lesion": v.lesion,
                     "width_px": v.columns * fused::ZOOM,
