@@ -6,6 +6,7 @@
 //! | [`geometry`] | a voxel grid in the patient: one affine type, millimetres, LPS |
 //! | [`image`] | voxel values on a grid |
 //! | [`mask`] | how much of each voxel belongs to a structure |
+//! | [`distance`] | how far voxels are from a structure |
 //! | [`isoline`] | lines of equal value in a plane |
 //! | [`contour`] | closed planar contours, to and from masks |
 //! | [`segment`] | structures that nobody drew: lungs, body, bone, liver from CT, hot spots from SPECT |
@@ -14,6 +15,7 @@
 //! | [`emission`] | where activity was seen: SPECT, PET, planar views |
 //! | [`acquisition`] | when an emission image was acquired, and to which moment it is corrected |
 //! | [`resample`] | from one grid to another |
+//! | [`blur`] | what a camera's resolution makes of a volume |
 //! | [`registration`] | where a point of one CT is in another |
 //! | [`dicom`] | DICOM in and out |
 //! | [`nifti`] | NIfTI in and out |
@@ -26,8 +28,10 @@
 //! (LPS, as in DICOM). NIfTI's RAS is converted at the door. Knows nothing of dose.
 
 pub mod acquisition;
+pub mod blur;
 pub mod contour;
 pub mod dicom;
+pub mod distance;
 mod doubts;
 pub mod emission;
 pub mod error;

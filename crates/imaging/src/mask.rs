@@ -1,5 +1,6 @@
 //! How much of each voxel belongs to a structure.
 
+use crate::blur;
 use crate::geometry::{Grid, IndexBox};
 use hepatica_physics::Volume;
 use rayon::prelude::*;
@@ -101,6 +102,58 @@ impl Mask {
     pub fn volume(&self) -> Volume {
         let voxels: f64 = self.fraction.iter().map(|f| f64::from(*f)).sum();
         self.grid.voxel_volume() * voxels
+    }
+    /// Volume that both fill, in voxels: the sum over the products of their fractions.
+    ///
+    /// # Panics
+    /// When the masks are on different grids.
+    #[must_use]
+    pub fn overlap(&self, other: &Self) -> f64 {
+        assert_eq!(self.grid.size(), other.grid.size(), "masks on different grids");
+        let shared = self.bounds.intersection(&other.bounds);
+        if shared.is_empty() {
+            return 0.0;
+        }
+        let IndexBox { start, end } = shared;
+        let row = |mask: &Self, j: usize, k: usize| {
+            let [nx, ny, _] = mask.bounds.size();
+            let [i0, j0, k0] = mask.bounds.start;
+            start[0] - i0 + nx * (j - j0 + ny * (k - k0))
+        };
+        let mut sum = 0.0;
+        for k in start[2]..end[2] {
+            for j in start[1]..end[1] {
+                let width = end[0] - start[0];
+                let ours = &self.fraction[row(self, j, k)..][..width];
+                let theirs = &other.fraction[row(other, j, k)..][..width];
+                sum += ours
+                    .iter()
+                    .zip(theirs)
+                    .map(|(a, b)| f64::from(*a) * f64::from(*b))
+                    .sum::<f64>();
+            }
+        }
+        sum
+    }
+    /// What a camera with a Gaussian of that full width at half maximum makes of the mask.
+    #[must_use]
+    pub fn blurred(&self, fwhm_mm: f64) -> Self {
+        if self.bounds.is_empty() {
+            return self.clone();
+        }
+        let bounds = blur::reached(&self.grid, self.bounds, fwhm_mm);
+        let [nx, ny, _] = bounds.size();
+        let mut fraction = vec![0.0; bounds.len()];
+        let own = self.bounds.size();
+        let rows = self.fraction.chunks(own[0]).enumerate();
+        for (row, from) in rows {
+            let at: [usize; 3] = [0, row % own[1], row / own[1]];
+            let [i, j, k]: [usize; 3] =
+                std::array::from_fn(|a| at[a] + self.bounds.start[a] - bounds.start[a]);
+            fraction[i + nx * (j + ny * k)..][..own[0]].copy_from_slice(from);
+        }
+        blur::gaussian(&mut fraction, bounds.size(), blur::sigma_in_voxels(&self.grid, fwhm_mm));
+        Self { grid: self.grid.clone(), bounds, fraction }
     }
     /// Voxel by voxel `f(self, other)` over the union of both boxes.
     ///
@@ -238,6 +291,17 @@ mod tests {
         assert_eq!(mask.bounds(), IndexBox { start: [2; 3], end: [5; 3] });
         assert_eq!(mask.voxels().count(), 27);
         assert_eq!(mask.voxels().next(), Some((mask.grid().offset([2, 2, 2]), 1.0)));
+    }
+
+    #[test]
+    fn what_two_masks_share_is_counted_and_what_lies_apart_shares_nothing() {
+        let (a, b) = (block(1..4), block(2..6));
+        let shared: f64 = a
+            .voxels()
+            .map(|(n, f)| f64::from(f * if b.voxels().any(|(m, _)| m == n) { 1.0 } else { 0.0 }))
+            .sum();
+        assert!(shared > 0.0 && (a.overlap(&b) - shared).abs() < 1e-9);
+        assert_eq!(block(0..2).overlap(&block(4..6)), 0.0);
     }
 
     #[test]

@@ -3,11 +3,9 @@
 use crate::anatomy;
 use crate::random;
 use crate::truth::Activity;
+use hepatica_imaging::blur::{FWHM_TO_SIGMA, gaussian, sigma_in_voxels};
 use hepatica_imaging::{Grid, Image, Planar, PlanarView};
 use rayon::prelude::*;
-
-/// Full width at half maximum to standard deviation.
-const FWHM: f64 = 2.354_820_045;
 
 /// A reconstructed SPECT: what scatter- and attenuation-corrected reconstruction leaves is blur and
 /// noise. The blur has two parts, before and after the noise, so that noise is correlated as by
@@ -60,7 +58,7 @@ impl Spect {
         let grid = concentration.grid().clone();
         let mut data = concentration.into_data();
         let before = (self.fwhm_mm.powi(2) - self.filter_mm.powi(2)).max(0.0).sqrt();
-        blur(&mut data, grid.size(), grid.spacing_mm().map(|d| before / FWHM / d));
+        gaussian(&mut data, grid.size(), sigma_in_voxels(&grid, before));
         let sum: f64 = data.iter().map(|v| f64::from(*v)).sum();
         let scale = if sum > 0.0 { self.counts / sum } else { 0.0 };
         data.par_iter_mut().enumerate().for_each(|(n, v)| {
@@ -70,42 +68,8 @@ impl Spect {
                 None => mean as f32,
             };
         });
-        blur(&mut data, grid.size(), grid.spacing_mm().map(|d| self.filter_mm / FWHM / d));
+        gaussian(&mut data, grid.size(), sigma_in_voxels(&grid, self.filter_mm));
         Image::new(grid, data)
-    }
-}
-
-/// Gaussian blur of a volume, standard deviations in voxels; what would leave it stays at the
-/// border, so that the sum is kept.
-pub fn blur(data: &mut Vec<f32>, size: [usize; 3], sigma: [f64; 3]) {
-    let strides = [1, size[0], size[0] * size[1]];
-    for a in 0..3 {
-        if sigma[a] < 0.05 || size[a] == 1 {
-            continue;
-        }
-        let reach = (4.0 * sigma[a]).ceil() as i64;
-        let weights: Vec<f64> =
-            (-reach..=reach).map(|n| (-0.5 * (n as f64 / sigma[a]).powi(2)).exp()).collect();
-        let total: f64 = weights.iter().sum();
-        let (stride, count) = (strides[a], size[a]);
-        let next: Vec<f32> = (0..data.len())
-            .into_par_iter()
-            .map(|v| {
-                let at = (v / stride % count) as i64;
-                let mut sum = 0.0;
-                for (w, n) in weights.iter().zip(-reach..=reach) {
-                    // Mirrored at the border.
-                    let mut m = at + n;
-                    let last = count as i64 - 1;
-                    while m < 0 || m > last {
-                        m = if m < 0 { -1 - m } else { 2 * last + 1 - m };
-                    }
-                    sum += w * f64::from(data[(v as i64 + (m - at) * stride as i64) as usize]);
-                }
-                (sum / total) as f32
-            })
-            .collect();
-        *data = next;
     }
 }
 
@@ -165,8 +129,9 @@ impl PlanarCamera {
                     }
                 }
                 let distance = GAP_MM + (step as f64 + 0.5) * self.pixel_mm;
-                let sigma = (COLLIMATOR.0 + COLLIMATOR.1 * distance) / FWHM / self.pixel_mm;
-                blur(&mut slab, [n, n, 1], [sigma, sigma, 0.0]);
+                let sigma =
+                    (COLLIMATOR.0 + COLLIMATOR.1 * distance) / FWHM_TO_SIGMA / self.pixel_mm;
+                gaussian(&mut slab, [n, n, 1], [sigma, sigma, 0.0]);
                 view.iter_mut().zip(slab).for_each(|(v, s)| *v += s);
             }
             view
@@ -204,23 +169,6 @@ impl PlanarCamera {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn blur_keeps_the_sum_and_has_its_width() {
-        let size = [41, 41, 41];
-        let mut data = vec![0.0_f32; 41 * 41 * 41];
-        data[20 + 41 * (20 + 41 * 20)] = 1000.0;
-        blur(&mut data, size, [2.0, 3.0, 1.0]);
-        let sum: f64 = data.iter().map(|v| f64::from(*v)).sum();
-        assert!((sum - 1000.0).abs() < 0.1);
-        let variance: f64 = data
-            .iter()
-            .enumerate()
-            .map(|(n, v)| f64::from(*v) * ((n % 41) as f64 - 20.0).powi(2))
-            .sum::<f64>()
-            / sum;
-        assert!((variance - 4.0).abs() < 0.02, "{variance}");
-    }
 
     #[test]
     fn the_same_with_any_number_of_threads() {

@@ -4,7 +4,7 @@ use crate::case::{PlanarRoiEntry, Polygon};
 use crate::perfusion;
 use crate::plan::{PlanarShunt, SpectShunt};
 use crate::tissue::ratio;
-use hepatica_imaging::{Image, IndexBox, Mask, Planar, PlanarView};
+use hepatica_imaging::{Image, IndexBox, Mask, Planar, PlanarView, distance};
 use hepatica_physics::Mass;
 use rayon::prelude::*;
 use thiserror::Error;
@@ -159,7 +159,7 @@ pub fn away_from(mask: &Mask, other: &Mask, distance_mm: f64) -> Mask {
     }
     // Only what is near enough to be reached is looked at, and only what reaches there counts.
     let from = near.grown(reach, &grid.bounds());
-    let squared = distance_squared_within(other, from, reach);
+    let squared = distance::squared_within(other, from, reach);
     let [nx, ny, _] = from.size();
     let limit = distance_mm * distance_mm;
     Mask::from_fn(grid, |ijk| {
@@ -169,45 +169,6 @@ pub fn away_from(mask: &Mask, other: &Mask, distance_mm: f64) -> Mask {
         };
         if close { 0.0 } else { mask.at(ijk) }
     })
-}
-
-/// Squared distance in mm² of every voxel of a box to the nearest voxel of a mask (of at least one half)
-/// in it, infinite farther than `reach` voxels along an axis: one axis after the other, each the lower
-/// envelope over the axis.
-fn distance_squared_within(mask: &Mask, within: IndexBox, reach: [usize; 3]) -> Vec<f64> {
-    let size = within.size();
-    let spacing = mask.grid().spacing_mm();
-    let mut squared = Vec::with_capacity(within.len());
-    for k in within.start[2]..within.end[2] {
-        for j in within.start[1]..within.end[1] {
-            squared.extend(
-                (within.start[0]..within.end[0])
-                    .map(|i| if mask.at([i, j, k]) >= 0.5 { 0.0 } else { f64::INFINITY }),
-            );
-        }
-    }
-    let mut stride = 1;
-    for a in 0..3 {
-        // Lines along the axis lie side by side: a run of numbers at one place of the axis hears from
-        // the run at another.
-        let (count, run) = (size[a], stride);
-        let mut nearest = vec![f64::INFINITY; squared.len()];
-        nearest.par_chunks_mut(run * count).zip(squared.par_chunks(run * count)).for_each(
-            |(to, from)| {
-                for (at, to) in to.chunks_exact_mut(run).enumerate() {
-                    for other in at.saturating_sub(reach[a])..(at + reach[a] + 1).min(count) {
-                        let d = (other as f64 - at as f64) * spacing[a];
-                        for (to, from) in to.iter_mut().zip(&from[other * run..][..run]) {
-                            *to = to.min(from + d * d);
-                        }
-                    }
-                }
-            },
-        );
-        squared = nearest;
-        stride *= count;
-    }
-    squared
 }
 
 /// Mass of the lungs from CT: `sum V (1 + HU / 1000)` over HU in [-1000, 0). Vessels at 0 HU and
