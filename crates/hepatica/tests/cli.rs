@@ -348,6 +348,74 @@ fn engines_grids_and_devices_agree_where_they_should() {
 }
 
 #[test]
+fn every_number_carries_its_doubt_and_sources_can_be_left_out() {
+    let (_home, case) = case();
+    let (_, plan) = plan_json(&case, &[]);
+    let sources = plan["uncertainty"]["sources"].as_array().expect("sources");
+    assert!(sources.iter().all(|s| s["source"].as_str().is_some_and(|t| t.len() > 20)));
+    let first = |plan: &Value| plan["sessions"][0]["compartments"][0].clone();
+    let width = |c: &Value, measure: &str| {
+        let pair = &c["doubt"]["intervals"][measure];
+        pair[1].as_f64().expect("a number") - pair[0].as_f64().expect("a number")
+    };
+    let tumour = first(&plan);
+    for measure in ["mean", "d95", "v70", "bed_mean", "eud", "tcp", "volume_ml"] {
+        assert!(width(&tumour, measure) > 0.0, "{measure}");
+    }
+    assert_eq!(tumour["doubt"]["intervals"]["mean"], tumour["dose_gy"]["mean_interval"]);
+    let criteria = plan["gates"][0]["criteria"].as_array().expect("criteria");
+    let liver = criteria.iter().find(|c| c["id"] == "normal_liver_dose").expect("there");
+    let p = liver["probability_unmet"].as_f64().expect("a probability");
+    assert!((0.05..0.95).contains(&p), "planned at the limit: {p}");
+
+    // Without the largest source the intervals shrink, and it says so.
+    let text = fs::read_to_string(case.join("case.toml")).expect("read");
+    let off = "\n[uncertainty]\noff = [\"tumour_mapping\"]\n";
+    fs::write(case.join("case.toml"), format!("{text}{off}")).expect("written");
+    let (_, without) = plan_json(&case, &[]);
+    assert!(width(&first(&without), "mean") < 0.9 * width(&tumour, "mean"));
+    let sources = without["uncertainty"]["sources"].as_array().expect("sources");
+    let mapping = sources.iter().find(|s| s["id"] == "tumour_mapping").expect("there");
+    assert_eq!(mapping["acts"], false);
+
+    let wrong = "\n[uncertainty]\noff = [\"tumor_mapping\"]\n";
+    fs::write(case.join("case.toml"), format!("{text}{wrong}")).expect("written");
+    assert!(refused(&case, &[]).contains("unknown variant `tumor_mapping`"));
+    fs::write(case.join("case.toml"), text).expect("written");
+    assert!(refused(&case, &["--members", "7"]).contains("members = 7, expected 100 to 100000"));
+}
+
+#[test]
+fn the_best_activities_keep_every_limit_and_say_which_binds() {
+    let (home, case) = case();
+    let out = home.path().join("out");
+    for aim in ["response", "least-dosed"] {
+        let (code, plan) = plan_json(&case, &[&format!("--optimise={aim}")]);
+        assert_eq!(code, Some(0), "{}", plan["decision"]["sentence"]);
+        let best = &plan["optimisation"];
+        assert_eq!(best["aim"], aim);
+        let limits = best["limits"].as_array().expect("limits");
+        let number = |l: &Value, key: &str| l[key].as_f64().expect("a number");
+        assert!(limits.iter().all(|l| number(l, "value") <= number(l, "limit") * (1.0 + 1e-9)));
+        assert!(limits.iter().any(|l| l["binds"] == true && number(l, "price") > 0.0));
+        let curve = best["trade_off"].as_array().expect("a curve");
+        let least: Vec<f64> = curve.iter().map(|t| number(t, "least_dosed_gy")).collect();
+        assert!(least.len() > 20 && least.is_sorted(), "{least:?}");
+        assert_eq!(plan["sessions"][0]["prescription"]["model"], "optimised");
+    }
+    hepatica()
+        .args(["plan", "--optimise", "--quiet", "--out"])
+        .args([&out, &case])
+        .assert()
+        .success();
+    assert!(
+        out.join("figures/tradeoff.png").is_file() && out.join("figures/tornado.png").is_file()
+    );
+    edit(&case, "[prescription]", "[[session]]\nid = 1\nactivity_gbq = 1.0\n\n[prescription]");
+    assert!(refused(&case, &["--optimise"]).contains("session 1 states activity_gbq"));
+}
+
+#[test]
 fn betas_are_followed_and_say_how_sure_they_are() {
     let case = phantom().join("case");
     let few = ["--engine", "monte-carlo", "--histories", "12000"];

@@ -3,7 +3,9 @@
 //! Every key is in `docs/case.md`. Nothing here has a clinical default: what is left out is either
 //! recognised from the images, asked for by name, or makes a gate hold.
 
+use crate::optimise::OptimiseEntry;
 use crate::strict::{self, TomlError};
+use crate::uncertainty::sources::UncertaintyEntry;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -62,6 +64,12 @@ pub struct Case {
     /// Goals and limits that differ from the device's.
     #[serde(default)]
     pub prescription: PrescriptionEntry,
+    /// How the best activities are found, where they are asked for.
+    #[serde(default)]
+    pub optimise: OptimiseEntry,
+    /// Sources of doubt that differ from the shipped ones.
+    #[serde(default)]
+    pub uncertainty: UncertaintyEntry,
 }
 
 /// `[patient]`

@@ -17,8 +17,9 @@
 //! | `models` | what each model answers for a territory, and what bound it |
 //! | [`delivered`] | what earlier sessions really gave, before the next is planned |
 //! | [`device`] | what a label says, as data |
+//! | [`optimise`] | the best activities within limits, all sessions at once |
 //! | [`order`] | from an activity in the patient to vials |
-//! | [`uncertainty`] | intervals |
+//! | [`uncertainty`] | intervals, probabilities of gates, which source of doubt matters |
 //! | [`explain`] | how numbers came to be |
 //! | [`fused`] | planes through the lesions |
 //! | [`plan`] | the answer, as it is written to `plan.json` |
@@ -41,6 +42,7 @@ pub mod look;
 pub mod lung;
 mod models;
 pub mod names;
+pub mod optimise;
 pub mod order;
 pub mod perfusion;
 pub mod pipeline;

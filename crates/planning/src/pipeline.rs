@@ -10,6 +10,7 @@ use crate::inputs::{self, InputError, Inputs, Knowingly};
 use crate::look;
 use crate::lung::{self, LungView, ShuntError};
 use crate::models::ModelCase;
+use crate::optimise::{self, Aim, OptimiseError};
 use crate::order::{self, OrderError};
 use crate::perfusion::{self, Perfusion, PerfusionError};
 use crate::plan::{
@@ -19,7 +20,8 @@ use crate::plan::{
 use crate::propose;
 use crate::setting::{Setting, SettingError, gate_of};
 use crate::tissue::{Named, Tissue, TissueError, ratio, union_of};
-use crate::uncertainty as doubt;
+use crate::uncertainty::sources::Id as DoubtId;
+use crate::uncertainty::{self as doubt, Doubts, Sources};
 use crate::views::{DvhCurve, FusedView};
 use hepatica_biology::{ParameterSets, eud, ntcp, tcp};
 use hepatica_dosimetry::dvh::Dvh;
@@ -87,6 +89,10 @@ pub struct Options {
     pub shunt: Option<String>,
     /// `mird`, `bsa`, `partition` or `voxel`.
     pub model: Option<String>,
+    /// Prescribes the best activities within the limits; with what is best, unless the case says it.
+    pub optimise: Option<Option<Aim>>,
+    /// Members of the ensemble behind the intervals.
+    pub members: Option<usize>,
     /// The course that dates and laboratory values are taken from.
     pub course: Option<PathBuf>,
     /// The course is of this patient although its identifier differs.
@@ -306,6 +312,9 @@ pub enum PlanError {
     /// Dates of drugs.
     #[error(transparent)]
     Exposure(#[from] ExposureError),
+    /// The best activities.
+    #[error(transparent)]
+    Optimise(#[from] OptimiseError),
     /// Dates.
     #[error(transparent)]
     Calendar(#[from] hepatica_regimen::calendar::CalendarError),
@@ -409,6 +418,21 @@ struct SessionWork {
     per_gbq: Image<f32>,
     curves: Vec<DvhCurve>,
     histories: Option<plan::Histories>,
+    /// Where its counts are, on the grid of the dose.
+    perfusion: Perfusion,
+    /// Lung dose if all of the activity reached the lungs.
+    all_in_lungs_gy: f64,
+}
+
+/// A territory and its dose, before anybody decides on an activity.
+struct Dosed {
+    /// Number of the territory.
+    territory: usize,
+    perfusion: Perfusion,
+    per_gbq: Image<f32>,
+    /// Mean over the liver in every voxel, so that the maps of sessions add.
+    on_liver: Image<f32>,
+    statistics: Option<Statistics>,
 }
 
 /// What an engine makes of an activity map.
@@ -444,7 +468,7 @@ impl Planner<'_> {
 
         progress("finding the lung shunt", 0.55);
         let k = EnergyPerActivity::from_j_per_gbq(self.k_dose().0);
-        let lungs = self.lungs(&mut warnings)?;
+        let mut lungs = self.lungs(&mut warnings)?;
         let roles = &self.inputs.structures;
         warnings.extend(look::of_regions(
             &self.inputs.emission.image,
@@ -456,39 +480,64 @@ impl Planner<'_> {
 
         progress("computing dose", 0.6);
         let sets = ParameterSets::shipped()?;
-        let mut works: Vec<SessionWork> = Vec::new();
+        let mut dosed = Vec::new();
         for t in self.still_to_treat()? {
-            let before =
-                works.iter().map(|w| w.session.lung_dose_gy).sum::<f64>() + self.prior_lung_gy();
-            let work = self.session(
+            dosed.push(self.dosed(
                 t,
                 &tissue,
                 &counts,
                 &medium,
-                &lungs,
+                lungs.fraction,
                 k,
-                &sets,
-                before,
                 &mut warnings,
                 progress,
-            )?;
-            works.push(work);
+            )?);
+        }
+        let optimisation = self.optimised(&dosed, &tissue, &lungs, k, &sets)?;
+        let mut works: Vec<SessionWork> = Vec::new();
+        for d in dosed {
+            let before =
+                works.iter().map(|w| w.session.lung_dose_gy).sum::<f64>() + self.prior_lung_gy();
+            let best = optimisation.as_ref();
+            works.push(self.session(d, &tissue, &lungs, k, &sets, before, best, &mut warnings)?);
         }
 
         progress("summing up", 0.85);
         let dose = total_dose(&works, &grid);
         let liver = self.liver(&tissue, &works, &counts);
-        let cumulative = self.cumulative(&works, &tissue, &dose, &liver);
+        let mut cumulative = self.cumulative(&works, &tissue, &dose, &liver);
         let mut curves: Vec<DvhCurve> =
             works.iter_mut().flat_map(|w| std::mem::take(&mut w.curves)).collect();
         if works.len() > 1 {
             curves.extend(self.curves_of_sum(&tissue, &dose));
         }
+        progress("drawing what could be", 0.88);
+        let doubts = self.doubts(&tissue, &counts, &works, &lungs)?;
+        warnings.extend(doubts.note());
+        let all_in_lungs_gy: Vec<f64> = works.iter().map(|w| w.all_in_lungs_gy).collect();
         let views = self.views(&tissue, &dose);
         let dose_per_gbq: Vec<_> = works.iter().map(|w| w.per_gbq.clone()).collect();
-        let (sessions, histories): (Vec<Session>, Vec<_>) =
+        let (mut sessions, histories): (Vec<Session>, Vec<_>) =
             works.into_iter().map(|w| (w.session, w.histories)).unzip();
         let histories = histories.into_iter().flatten().collect();
+        let given = &self.delivered;
+        let (uncertainty, samples) = doubts.tell(
+            &mut sessions,
+            &mut cumulative,
+            &mut lungs,
+            &doubt::Limits {
+                all_in_lungs_gy: &all_in_lungs_gy,
+                lung_before_gy: self.prior_lung_gy(),
+                with_before: &|territory, gy| given.with_before(territory, gy),
+                given: [
+                    given.sum(|s| s.whole_normal_liver_dose_gy),
+                    given.sum(|s| s.whole_normal_liver_bed_gy),
+                ],
+                given_tumour: &|name| given.tumour_gy(name),
+                sets: &sets,
+                curves: &curves,
+            },
+        );
         let measures = self.measures(&sessions, &lungs, &cumulative, &liver);
         let rule = gate_of(&self.setting.protocol, !self.inputs.structures.proposed.is_empty());
         let gate = rule.map_err(SettingError::from)?.evaluate(&gate::Setting {
@@ -496,6 +545,7 @@ impl Planner<'_> {
             protocol: &self.setting.protocol.id,
             limits: self.limits(),
             measures: &measures,
+            samples: &samples,
         });
         let first_treatment = self.treatment(&sessions)?;
         let overlap = sessions.first().map(|s| s.overlap.clone()).unwrap_or_default();
@@ -529,9 +579,11 @@ impl Planner<'_> {
             delivered: self.delivered.sessions().to_vec(),
             schedule: self.schedule(&sessions)?,
             sessions,
+            optimisation,
             cumulative,
             gates: vec![gate],
             overlap,
+            uncertainty: Some(uncertainty),
             warnings,
             explanations,
         };
@@ -555,6 +607,42 @@ impl Planner<'_> {
             proposed,
             inputs: self.inputs,
         })
+    }
+
+    /// The ensemble, from the emission image on its own grid.
+    fn doubts(
+        &self,
+        tissue: &Tissue,
+        counts: &Image<f32>,
+        works: &[SessionWork],
+        lungs: &LungShunt,
+    ) -> Result<Doubts, PlanError> {
+        let case = self.folder.join("case.toml").display().to_string();
+        let mut entry = self.case().uncertainty.clone();
+        entry.members = self.options.members.or(entry.members);
+        let sources = Sources::of(&entry, &case).map_err(SettingError::from)?;
+        let engine = match self.options.engine {
+            EngineChoice::Local => DoubtId::EngineLocal,
+            EngineChoice::Kernel => DoubtId::EngineKernel,
+            EngineChoice::MonteCarlo => DoubtId::EngineMonteCarlo,
+        };
+        let roles = &self.inputs.structures;
+        let ask = |counts, tissue, territories| {
+            let ask = doubt::Ask { counts, tissue, roles, territories, lungs, sources, engine };
+            Doubts::of(doubt::Basis::of(ask))
+        };
+        let image = &self.inputs.emission.image;
+        if image.grid().matches(counts.grid()) {
+            return Ok(ask(counts, tissue, works.iter().map(|w| w.perfusion.clone()).collect()));
+        }
+        let counts = perfusion::counts(image, image.grid(), self.folder)?;
+        // What is worth a word was said of the grid of the dose.
+        let tissue = Tissue::on(image.grid(), roles, self.folder, &mut Vec::new())?;
+        let territories = self.still_to_treat()?.into_iter();
+        let territories = territories
+            .map(|t| Perfusion::of(&counts, &tissue, t, self.folder))
+            .collect::<Result<_, _>>()?;
+        Ok(ask(&counts, &tissue, territories))
     }
 
     // ---- images ------------------------------------------------------------------------------
@@ -783,10 +871,10 @@ impl Planner<'_> {
             };
             first.to_owned()
         });
-        let (fraction, sd) = match used.as_str() {
-            "spect" => (spect.as_ref().map(|s| s.fraction), doubt::SHUNT_SD_SPECT),
-            "planar" => (planar.as_ref().map(|s| s.fraction), doubt::SHUNT_SD_PLANAR),
-            "stated" => (entry.stated_fraction, doubt::SHUNT_SD_STATED),
+        let fraction = match used.as_str() {
+            "spect" => spect.as_ref().map(|s| s.fraction),
+            "planar" => planar.as_ref().map(|s| s.fraction),
+            "stated" => entry.stated_fraction,
             other => {
                 return Err(self
                     .needs(format!("lung shunt by `{other}`, expected spect, planar or stated")));
@@ -800,8 +888,9 @@ impl Planner<'_> {
         Ok(LungShunt {
             used,
             fraction,
-            interval: doubt::fraction_interval(fraction, sd.0),
-            interval_source: sd.1.to_owned(),
+            // The ensemble comes when doses are known.
+            interval: [fraction; 2],
+            interval_source: String::new(),
             difference_points: spect
                 .as_ref()
                 .zip(planar.as_ref())
@@ -857,30 +946,26 @@ impl Planner<'_> {
         self.case().session.iter().find(|s| s.id == session)
     }
 
+    /// The dose of territory `t` per GBq.
     #[allow(clippy::too_many_arguments)]
-    fn session(
+    fn dosed(
         &self,
         t: usize,
         tissue: &Tissue,
         counts: &Image<f32>,
         medium: &Medium,
-        lungs: &LungShunt,
+        lung_shunt: f64,
         k: EnergyPerActivity,
-        sets: &ParameterSets,
-        lung_dose_before_gy: f64,
         warnings: &mut Vec<String>,
         progress: &dyn Fn(&str, f64),
-    ) -> Result<SessionWork, PlanError> {
-        let device = &self.setting.device;
+    ) -> Result<Dosed, PlanError> {
         let (territory, _) = &self.inputs.structures.territories[t];
-        let name = tissue.territories[t].name.clone();
         let perfusion = Perfusion::of(counts, tissue, t, self.folder)?;
-        let map = perfusion.activity(counts, lungs.fraction)?;
+        let map = perfusion.activity(counts, lung_shunt)?;
         let regions = self.regions(&perfusion, tissue);
         let Computed { per_gbq, statistics, notes } =
             self.dose(k, &map, medium, regions, &tissue.lungs, progress)?;
         warnings.extend(notes);
-        let errors = statistics.as_ref().map_or(&[][..], |s| &s.regions);
         if let Some(s) = statistics.as_ref().filter(|s| s.stopped) {
             warnings.push(format!(
                 "session {}: the Monte Carlo was stopped after {} histories; the median error of the tumours' voxels is {:.1} %",
@@ -889,6 +974,130 @@ impl Planner<'_> {
                 100.0 * s.median_error
             ));
         }
+        let on_liver = self.over_the_liver(&per_gbq, &perfusion.territory, &tissue.liver);
+        Ok(Dosed { territory: t, perfusion, per_gbq, on_liver, statistics })
+    }
+
+    /// The best activities, where somebody asks for them.
+    fn optimised(
+        &self,
+        dosed: &[Dosed],
+        tissue: &Tissue,
+        lungs: &LungShunt,
+        k: EnergyPerActivity,
+        sets: &ParameterSets,
+    ) -> Result<Option<plan::Optimisation>, PlanError> {
+        let Some(aim) = self.options.optimise else { return Ok(None) };
+        let said = &self.case().optimise;
+        let aim = aim.or(said.aim).unwrap_or_default();
+        let list = &self.inputs.structures.territories;
+        let sessions: Vec<u32> = dosed.iter().map(|d| list[d.territory].0.session).collect();
+        if let Some(id) =
+            sessions.iter().find(|id| self.entry(**id).is_some_and(|e| e.activity_gbq.is_some()))
+        {
+            return Err(self.needs(format!(
+                "session {id} states activity_gbq, but --optimise was asked for; leave one of them out"
+            )));
+        }
+        let mean = |dose: &Image<f32>, mask: &Mask| Dvh::new(dose, mask).map_or(0.0, |d| d.mean());
+        let over = |mask: &Mask| dosed.iter().map(|d| mean(&d.on_liver, mask)).collect::<Vec<_>>();
+        let mut lesions: Vec<optimise::Lesion> = tissue
+            .tumours
+            .par_iter()
+            .map(|t| {
+                let (weight, goal_gy) = said.of(&t.name);
+                optimise::Lesion {
+                    name: t.name.clone(),
+                    gy_per_gbq: over(&t.mask),
+                    before_gy: self.delivered.tumour_gy(&t.name),
+                    weight,
+                    goal_gy,
+                }
+            })
+            .collect();
+        lesions.retain(|l| l.gy_per_gbq.iter().any(|d| *d > 0.0));
+        let names: Vec<String> = lesions.iter().map(|l| l.name.clone()).collect();
+        said.check(&names)?;
+        let whole_normal = over(&tissue.normal);
+        let whole_normal_before_gy = self.delivered.sum(|s| s.whole_normal_liver_dose_gy);
+        let mass = Mass::from_kg(lungs.lung_mass_kg);
+        let lung_gy = activity::lung_dose(k, Activity::from_gbq(1.0), lungs.fraction, mass).gy();
+        let of_all = vec![lung_gy; dosed.len()];
+        let device = &self.setting.device;
+        let mut limits = Vec::new();
+        for (s, d) in dosed.iter().enumerate() {
+            let alone = |value: f64| -> Vec<f64> {
+                (0..dosed.len()).map(|o| if o == s { value } else { 0.0 }).collect()
+            };
+            let territory = &list[d.territory].0;
+            let normal = self.delivered.left_of(&device.limit.normal_liver_gy, &territory.id);
+            let lung = &device.limit.lung_session_gy;
+            let mut put = |id, per_gbq: f64, limit: f64, unit, source: String| {
+                let (session, per_gbq) = (Some(territory.session), alone(per_gbq));
+                limits.push(optimise::Limit { id, session, per_gbq, limit, unit, source });
+            };
+            let dose = mean(&d.per_gbq, &d.perfusion.normal);
+            put("normal_liver_dose", dose, normal.value, "Gy", normal.cited());
+            put("lung_dose_session", lung_gy, lung.value, "Gy", lung.cited());
+            for c in self.activity_to_lungs()? {
+                put("lung_activity", lungs.fraction, c.0, "GBq", c.1);
+            }
+        }
+        let all = &device.limit.lung_cumulative_gy;
+        let left = all.value - self.prior_lung_gy();
+        let mut shared = |id, per_gbq, limit, source| {
+            limits.push(optimise::Limit { id, session: None, per_gbq, limit, unit: "Gy", source });
+        };
+        shared("lung_dose_cumulative", of_all, left, all.cited());
+        if let Some(gy) = said.whole_normal_liver_limit_gy {
+            shared(
+                "whole_normal_liver_dose",
+                whole_normal.clone(),
+                gy - whole_normal_before_gy,
+                "case.toml".to_owned(),
+            );
+        }
+        let problem = optimise::Problem {
+            aim,
+            sessions,
+            lesions,
+            limits,
+            whole_normal,
+            whole_normal_before_gy,
+            control: sets.tcp_for(&device.id).map(|s| (s.d50().gy(), 4.0 * s.gamma50)),
+        };
+        Ok(Some(problem.solve()?))
+    }
+
+    /// Limits of the gate on the activity that reaches the lungs, for this device: GBq and source.
+    fn activity_to_lungs(&self) -> Result<Vec<(f64, String)>, PlanError> {
+        let rule = gate_of(&self.setting.protocol, false).map_err(SettingError::from)?;
+        let device = &self.setting.device.id;
+        let own = |c: &&gate::CriterionRule| {
+            c.measure == "lung_activity_gbq"
+                && c.devices.as_ref().is_none_or(|list| list.contains(device))
+        };
+        let limits = rule.criterion.iter().filter(own);
+        Ok(limits.filter_map(|c| Some((c.limit?, c.source.clone()))).collect())
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn session(
+        &self,
+        dosed: Dosed,
+        tissue: &Tissue,
+        lungs: &LungShunt,
+        k: EnergyPerActivity,
+        sets: &ParameterSets,
+        lung_dose_before_gy: f64,
+        optimisation: Option<&plan::Optimisation>,
+        warnings: &mut Vec<String>,
+    ) -> Result<SessionWork, PlanError> {
+        let Dosed { territory: t, perfusion, per_gbq, on_liver, statistics } = dosed;
+        let device = &self.setting.device;
+        let (territory, _) = &self.inputs.structures.territories[t];
+        let name = tissue.territories[t].name.clone();
+        let errors = statistics.as_ref().map_or(&[][..], |s| &s.regions);
 
         let model_case = ModelCase {
             device,
@@ -905,7 +1114,8 @@ impl Planner<'_> {
         };
         let models = model_case.all();
         let entry = self.entry(territory.session);
-        let (prescription, answer) = self.prescription(&models, entry)?;
+        let (prescription, answer) =
+            self.prescription(&models, entry, territory.session, optimisation)?;
         let ceiling = answer
             .and_then(ModelAnswer::least_limit)
             .map(|b| (Activity::from_gbq(b.activity_gbq), b.id.as_str()));
@@ -942,7 +1152,6 @@ impl Planner<'_> {
                 ));
             }
         }
-        let on_liver = self.over_the_liver(&per_gbq, &perfusion.territory, &tissue.liver);
         let (compartments, curves) = self.compartments(
             &self.wanted(&perfusion, tissue),
             [&per_gbq, &on_liver],
@@ -952,7 +1161,7 @@ impl Planner<'_> {
             errors,
         );
         let lung_dose = lung_per_gbq.gy() * activity.gbq();
-        let [low, high] = lungs.interval.map(|f| lung_dose * ratio(f, lungs.fraction));
+        let all_in_lungs_gy = activity::lung_dose(k, activity, 1.0, model_case.lung_mass).gy();
         let overlap = exposure::overlap(
             &self.setting.protocol,
             &self.setting.calendar,
@@ -987,7 +1196,7 @@ impl Planner<'_> {
             order,
             compartments,
             lung_dose_gy: lung_dose,
-            lung_dose_interval_gy: [low, high],
+            lung_dose_interval_gy: [lung_dose; 2],
             counts_fraction: perfusion.fraction_of_liver,
             overlap,
         };
@@ -1001,7 +1210,14 @@ impl Planner<'_> {
             followed_share: s.followed_share,
             radiated_share: s.radiated_share,
         });
-        Ok(SessionWork { session, per_gbq: on_liver, curves, histories })
+        Ok(SessionWork {
+            session,
+            per_gbq: on_liver,
+            curves,
+            histories,
+            perfusion,
+            all_in_lungs_gy,
+        })
     }
 
     /// Local deposition gives the dose of the territory's own tissue in a voxel. Where the territory
@@ -1025,7 +1241,25 @@ impl Planner<'_> {
         &self,
         models: &'m Models,
         entry: Option<&SessionEntry>,
+        session: u32,
+        optimisation: Option<&plan::Optimisation>,
     ) -> Result<(Prescription, Option<&'m ModelAnswer>), PlanError> {
+        if let Some(best) = optimisation
+            && let Some(own) = best.sessions.iter().find(|s| s.session == session)
+        {
+            let concerns = |l: &&plan::OptimisedLimit| {
+                l.binds && l.session.is_none_or(|other| other == session)
+            };
+            let binding: Vec<_> =
+                best.limits.iter().filter(concerns).map(|l| l.id.as_str()).collect();
+            let prescription = Prescription {
+                model: "optimised".to_owned(),
+                activity_gbq: own.activity_gbq,
+                bound_by: binding.join(", "),
+            };
+            // The limits of the session alone are those that the voxel model looks at.
+            return Ok((prescription, Some(&models.voxel)));
+        }
         if let Some(gbq) = entry.and_then(|e| e.activity_gbq) {
             let prescription = Prescription {
                 model: "stated".to_owned(),
@@ -1154,8 +1388,6 @@ impl Planner<'_> {
         let half_life = self.setting.device.nuclide().half_life;
         let bed = |d: f64| model.bed(Dose::from_gy(d), half_life);
         let mean = dvh.mean();
-        let mut parts = if w.role == "tumour" { doubt::of_tumour() } else { doubt::of_liver() };
-        parts.extend(histories.map(doubt::of_histories));
         let device = &self.setting.device.id;
         let mut effect = Vec::new();
         if let Some(set) = sets.tcp_for(device).filter(|_| w.role == "tumour") {
@@ -1185,7 +1417,7 @@ impl Planner<'_> {
             mass_g: self.mass(dvh.volume()).g(),
             dose_gy: plan::DoseMeasures {
                 mean,
-                mean_interval: doubt::interval(mean, doubt::relative(&parts)),
+                mean_interval: [mean; 2],
                 mean_monte_carlo_error: histories,
                 min: dvh.min(),
                 max: dvh.max(),
@@ -1206,6 +1438,7 @@ impl Planner<'_> {
             eud_gy: eud::geud(dvh.samples().map(|(d, w)| (d.max(1e-6), w)), exponent)
                 .map(|d| d.gy()),
             effect,
+            doubt: None,
         })
     }
 
@@ -1295,6 +1528,10 @@ impl Planner<'_> {
             whole_normal_liver_bed_gy: works.iter().map(|w| whole(&w.session)).sum::<f64>()
                 + given.sum(|s| s.whole_normal_liver_bed_gy),
             tumour_dose_gy: tumours.collect(),
+            lung_dose_interval_gy: None,
+            whole_normal_liver_dose_interval_gy: None,
+            whole_normal_liver_bed_interval_gy: None,
+            tumour_dose_interval_gy: BTreeMap::new(),
         }
     }
 
@@ -1416,13 +1653,6 @@ impl Planner<'_> {
             unit: unit.to_owned(),
             source,
         };
-        let budget = |name: &str, parts: Vec<doubt::Part>| {
-            let source: Vec<_> = parts
-                .iter()
-                .map(|p| format!("{} {:.1} % ({})", p.name, 100.0 * p.relative, p.source))
-                .collect();
-            constant(name, doubt::relative(&parts), "", source.join("; "))
-        };
         Constants {
             nuclide: nuclide.name.to_owned(),
             half_life_h: nuclide.half_life.h(),
@@ -1444,8 +1674,6 @@ impl Planner<'_> {
                     "g/mL",
                     LIVER_G_PER_ML.1.to_owned(),
                 ),
-                budget("relative uncertainty of tumour means", doubt::of_tumour()),
-                budget("relative uncertainty of liver means", doubt::of_liver()),
             ],
         }
     }

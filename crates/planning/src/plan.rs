@@ -49,6 +49,9 @@ pub struct Plan {
     pub delivered: Vec<DeliveredSession>,
     /// One radioembolization each, in the order of treatment.
     pub sessions: Vec<Session>,
+    /// The best activities within the limits, where they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimisation: Option<Optimisation>,
     /// Sums over all sessions, delivered ones and earlier treatments.
     pub cumulative: Cumulative,
     /// May it be done? Each gate with its criteria.
@@ -57,6 +60,10 @@ pub struct Plan {
     pub schedule: Schedule,
     /// Fraction of the first session's absorbed dose delivered while each drug is taken, by drug.
     pub overlap: BTreeMap<String, f64>,
+    /// Where the intervals are from, and which source of doubt matters for what. Not in plans of earlier
+    /// versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncertainty: Option<Uncertainty>,
     /// What a reader must know before trusting a number.
     pub warnings: Vec<String>,
     /// How measures came to be, by measure: what `--explain` prints.
@@ -366,7 +373,7 @@ impl ModelAnswer {
 /// What is prescribed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Prescription {
-    /// The model it follows: `mird`, `bsa`, `partition`, `voxel` or `stated`.
+    /// The model it follows: `mird`, `bsa`, `partition`, `voxel`, `optimised` or `stated`.
     pub model: String,
     /// Activity in the patient at the moment of injection.
     pub activity_gbq: f64,
@@ -441,6 +448,23 @@ pub struct Compartment {
     pub eud_gy: Option<f64>,
     /// Tumour control or complication probability, with the set it is from.
     pub effect: Vec<Effect>,
+    /// How sure its measures are. Not in plans of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<CompartmentDoubt>,
+}
+
+/// How sure the measures of a compartment are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CompartmentDoubt {
+    /// Median of the mean dose over the ensemble: what it is expected to be, once resolution is undone and
+    /// biases are taken off.
+    pub median_gy: f64,
+    /// Relative standard uncertainty of the mean dose by first-order propagation: what each source does
+    /// alone, added in squares.
+    pub relative: f64,
+    /// Interval of each measure: `mean`, `min`, `max`, `d2`, `d50`, `d70`, `d95`, `d98`, `v70` and the like,
+    /// `eud`, `bed_mean`, `tcp`, `ntcp`, `volume_ml`.
+    pub intervals: BTreeMap<String, [f64; 2]>,
 }
 
 /// Measures of a dose-volume histogram.
@@ -544,6 +568,151 @@ pub struct Cumulative {
     pub whole_normal_liver_bed_gy: f64,
     /// Mean dose of every tumour over all sessions.
     pub tumour_dose_gy: BTreeMap<String, f64>,
+    /// Interval of the lung dose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lung_dose_interval_gy: Option<[f64; 2]>,
+    /// Interval of the mean dose of the whole normal liver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole_normal_liver_dose_interval_gy: Option<[f64; 2]>,
+    /// Interval of its mean BED.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole_normal_liver_bed_interval_gy: Option<[f64; 2]>,
+    /// Interval of the mean dose of every tumour.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tumour_dose_interval_gy: BTreeMap<String, [f64; 2]>,
+}
+
+/// The best activities within the limits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Optimisation {
+    /// What was made best: `response` (weighted sum of the logarithms of the lesions' control) or
+    /// `least-dosed` (the dose of the least-dosed lesion, over its goal).
+    pub aim: String,
+    /// The activity of each session.
+    pub sessions: Vec<OptimisedSession>,
+    /// Every limit, how near it is, and what it costs.
+    pub limits: Vec<OptimisedLimit>,
+    /// The lesion that is furthest from its goal.
+    pub least_dosed: String,
+    /// The best for less and less normal liver, from little to all that the limits allow.
+    pub trade_off: Vec<TradeOff>,
+}
+
+/// A session of the best activities.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OptimisedSession {
+    /// Its number.
+    pub session: u32,
+    /// Its activity.
+    pub activity_gbq: f64,
+}
+
+/// A limit of the best activities.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OptimisedLimit {
+    /// Which.
+    pub id: String,
+    /// The session it is of; none for all together.
+    pub session: Option<u32>,
+    /// What the best activities make of it.
+    pub value: f64,
+    /// The limit.
+    pub limit: f64,
+    /// Unit of both.
+    pub unit: String,
+    /// Whether it holds the activities down.
+    pub binds: bool,
+    /// How much the aim would gain for each unit the limit were higher.
+    pub price: f64,
+    /// Where it is from.
+    pub source: String,
+}
+
+/// A point of the trade-off between normal liver and tumours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TradeOff {
+    /// Mean dose of the whole normal liver over all sessions.
+    pub whole_normal_liver_gy: f64,
+    /// The best activities at that dose, in the order of the sessions.
+    pub activity_gbq: Vec<f64>,
+    /// The lesion that is furthest from its goal.
+    pub least_dosed: String,
+    /// Its dose.
+    pub least_dosed_gy: f64,
+    /// Probability that every lesion responds, by the control set of the device; none without one.
+    pub all_respond: Option<f64>,
+    /// Mean dose of every lesion.
+    pub tumour_gy: BTreeMap<String, f64>,
+}
+
+/// Where the intervals are from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Uncertainty {
+    /// Two-sided level of every interval.
+    pub level: f64,
+    /// Members of the ensemble.
+    pub members: usize,
+    /// What names its random numbers.
+    pub seed: u64,
+    /// Every source of doubt, also those that do not act on this plan.
+    pub sources: Vec<DoubtSource>,
+    /// What each source does alone to what matters most.
+    pub tornado: Vec<Tornado>,
+    /// Distribution of each measure of the gate that depends on the activity: its values at evenly spread
+    /// probabilities.
+    pub gate_quantiles: BTreeMap<String, Vec<f64>>,
+}
+
+/// A source of doubt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DoubtSource {
+    /// Which.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// Whether it is in the intervals of this plan.
+    pub acts: bool,
+    /// The truth over what the plan takes it to be, or their difference in `unit`, on average; of the
+    /// resolution, the resolution itself.
+    pub bias: f64,
+    /// One standard deviation, relative where there is no unit.
+    pub spread: f64,
+    /// Unit of both.
+    pub unit: String,
+    /// Where it is from.
+    pub source: String,
+}
+
+/// A measure and what each source of doubt does to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Tornado {
+    /// `mean_dose_gy`, `lung_dose_gy`, `lung_shunt_percent`.
+    pub measure: String,
+    /// Of what: a tumour, the normal liver, the lungs.
+    pub of: String,
+    /// Session; none for the sum of all.
+    pub session: Option<u32>,
+    /// Unit of all its values.
+    pub unit: String,
+    /// What the plan says.
+    pub planned: f64,
+    /// Median of the ensemble.
+    pub median: f64,
+    /// Its interval with all sources.
+    pub interval: [f64; 2],
+    /// Its interval with one source alone and the others at their bias, the widest first.
+    pub swings: Vec<Swing>,
+}
+
+/// What a source of doubt does alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Swing {
+    /// Which.
+    pub source: String,
+    /// Lower limit.
+    pub low: f64,
+    /// Upper limit.
+    pub high: f64,
 }
 
 /// Dates.

@@ -8,7 +8,7 @@ use crate::strict::TomlError;
 use hepatica_biology::ParameterSets;
 use hepatica_physics::TimeSpan;
 use hepatica_regimen::Protocol;
-use hepatica_regimen::gate::{self, Gate, Measures};
+use hepatica_regimen::gate::{self, Gate, Measures, Samples};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -116,11 +116,33 @@ pub fn what_if(plan: &Plan, protocol: &Protocol, gbq: &[f64]) -> Result<WhatIf, 
         })
         .collect();
     let device = plan.sessions.first().map_or("", |s| s.device.as_str());
-    let setting = gate::Setting { device, protocol: &protocol.id, limits, measures: &measures };
+    let samples = samples(plan, &measures);
+    let setting = gate::Setting {
+        device,
+        protocol: &protocol.id,
+        limits,
+        measures: &measures,
+        samples: &samples,
+    };
     Ok(WhatIf {
         activity_gbq: gbq.to_vec(),
         lung_dose_gy: lung,
         lung_dose_cumulative_gy: cumulative,
         gate: rule.evaluate(&setting),
     })
+}
+
+/// How the gate's measures may be at other activities: the plan's distributions, each moved as its value is.
+fn samples(plan: &Plan, measures: &Measures) -> Samples {
+    let Some(doubt) = &plan.uncertainty else { return Samples::new() };
+    let planned = |name: &str| {
+        let criteria = plan.gates.iter().flat_map(|g| &g.criteria);
+        criteria.filter(|c| c.measure == name).find_map(|c| c.value.as_ref()?.as_f64())
+    };
+    let moved = doubt.gate_quantiles.iter().filter_map(|(name, values)| {
+        let (before, after) = (planned(name)?, *measures.get(name)?);
+        let times = if before > 0.0 { after / before } else { 1.0 };
+        Some((name.clone(), values.iter().map(|v| v * times).collect()))
+    });
+    moved.collect()
 }

@@ -118,6 +118,10 @@ pub struct CriterionRule {
     pub limit: Option<f64>,
     /// The device's or the case's limit of that name.
     pub limit_of: Option<String>,
+    /// The criterion is met as long as its limit is exceeded with at most this probability (0 to 1); left
+    /// out, the value itself decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most_probability: Option<f64>,
     /// Unit of measure and limit.
     pub unit: String,
     /// Which of several values counts.
@@ -342,10 +346,18 @@ pub trait Evidence {
     fn overridden(&self, gate: &str, criterion: &str) -> Option<&str>;
     /// The day a missing value is needed by, and the first it may be from, if that matters.
     fn needed(&self, criterion: &CriterionRule) -> Option<(Option<Date>, Date)>;
+    /// How probable it is that a criterion is not met at that limit, where the doubt of its value is known.
+    fn probability_unmet(&self, _criterion: &CriterionRule, _limit: f64) -> Option<f64> {
+        None
+    }
 }
 
 /// Measures of one moment by name; what is absent is not known.
 pub type Measures = BTreeMap<String, f64>;
+
+/// Measures of one moment as they may be: equally probable values by name. What is absent has no doubt that
+/// is known.
+pub type Samples = BTreeMap<String, Vec<f64>>;
 
 /// One moment: what a plan holds its gates against.
 #[derive(Debug)]
@@ -358,6 +370,8 @@ pub struct Setting<'a> {
     pub limits: BTreeMap<&'a str, (f64, String)>,
     /// What was measured.
     pub measures: &'a Measures,
+    /// How it may be.
+    pub samples: &'a Samples,
 }
 
 impl Evidence for Setting<'_> {
@@ -385,6 +399,12 @@ impl Evidence for Setting<'_> {
 
     fn needed(&self, _: &CriterionRule) -> Option<(Option<Date>, Date)> {
         None
+    }
+
+    fn probability_unmet(&self, criterion: &CriterionRule, limit: f64) -> Option<f64> {
+        let values = self.samples.get(&criterion.measure).filter(|v| !v.is_empty())?;
+        let unmet = values.iter().filter(|v| !criterion.comparison.holds(**v, limit)).count();
+        Some(unmet as f64 / values.len() as f64)
     }
 }
 
@@ -475,6 +495,12 @@ pub struct Criterion {
     pub comparison: String,
     /// The limit.
     pub limit: serde_json::Value,
+    /// How probable it is that the criterion is not met, where the doubt of its value is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probability_unmet: Option<f64>,
+    /// The probability up to which that is accepted, where the criterion is stated so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most_probability: Option<f64>,
     /// Met, not met, or cannot tell.
     pub truth: Truth,
     /// The answer.
@@ -549,6 +575,8 @@ struct Answer<'a> {
     found: Found,
     limit: Option<f64>,
     source: Option<&'a str>,
+    /// Probability that the limit is exceeded, and up to which that is accepted.
+    chance: Option<(f64, f64)>,
     truth: Truth,
     excuse: Option<&'a str>,
     status: Status,
@@ -559,6 +587,10 @@ impl CriterionRule {
     pub(crate) fn fault(&self) -> Option<String> {
         if self.limit.is_some() == self.limit_of.is_some() {
             return Some(format!("criterion {}: expected one of limit and limit_of", self.id));
+        }
+        if let Some(p) = self.at_most_probability.filter(|p| !(0.0..=1.0).contains(p)) {
+            let id = &self.id;
+            return Some(format!("criterion {id}: at_most_probability = {p}, expected 0 to 1"));
         }
         self.limit
             .filter(|l| !l.is_finite())
@@ -575,7 +607,17 @@ impl CriterionRule {
         let named = self.limit_of.as_deref().and_then(|name| evidence.limit(name));
         let limit = self.limit.or(named.map(|n| n.0));
         let found = evidence.find(self);
+        let chance = self
+            .at_most_probability
+            .zip(limit)
+            .and_then(|(most, l)| Some((evidence.probability_unmet(self, l)?, most)));
         let truth = match (found, limit) {
+            // Stated on probability: without one nobody can tell.
+            (Found::Value(_), Some(_)) if self.at_most_probability.is_some() => match chance {
+                Some((p, most)) if p <= most => Truth::Met,
+                Some(_) => Truth::NotMet,
+                None => Truth::CannotTell,
+            },
             (Found::Value(v), Some(l)) if self.comparison.holds(v.value, l) => Truth::Met,
             (Found::Value(_), Some(_)) => Truth::NotMet,
             (Found::Missing, Some(_)) if self.missing == Missing::Pass => Truth::Met,
@@ -596,7 +638,7 @@ impl CriterionRule {
             (Truth::NotMet, None, Otherwise::Fail) => Status::Fail,
             (Truth::NotMet, None, Otherwise::Hold) | (Truth::CannotTell, ..) => Status::Hold,
         };
-        Answer { found, limit, source: named.map(|n| n.1), truth, excuse, status }
+        Answer { found, limit, source: named.map(|n| n.1), chance, truth, excuse, status }
     }
 
     fn explain(&self, gate: &str, evidence: &impl Evidence) -> Criterion {
@@ -615,6 +657,11 @@ impl CriterionRule {
             unit: self.unit.clone(),
             comparison: self.comparison.sign().to_owned(),
             limit: a.limit.map_or(serde_json::Value::Null, |l| json!(l)),
+            probability_unmet: a
+                .limit
+                .filter(|_| value.is_some())
+                .and_then(|l| evidence.probability_unmet(self, l)),
+            at_most_probability: self.at_most_probability,
             truth: a.truth,
             status: a.status,
             reason: self.reason(&a),
@@ -675,7 +722,11 @@ impl CriterionRule {
                 });
                 let (v, on, l) = (self.shown(v.value), when(v.on), self.shown(l));
                 let sign = self.comparison.sign();
-                format!("{name} {v}{on} (limit {sign} {l}){doubt}{because}")
+                let most = self.at_most_probability.map_or(String::new(), |most| {
+                    let beyond = a.chance.map_or("?".to_owned(), |(p, _)| percent(p));
+                    format!(", beyond it with {beyond} (at most {})", percent(most))
+                });
+                format!("{name} {v}{on} (limit {sign} {l}{most}){doubt}{because}")
             }
         }
     }
@@ -693,6 +744,7 @@ impl CriterionRule {
         Some(match a.truth {
             Truth::Met => return None,
             Truth::CannotTell => match a.found {
+                Found::Value(_) => format!("{name}: how doubtful its value is{by}"),
                 Found::Conflict { .. } => {
                     format!("{name}: say which value is right (a correction)")
                 }
@@ -701,10 +753,17 @@ impl CriterionRule {
             Truth::NotMet if self.is_yes_or_no() => format!("{name}: another finding{by}"),
             Truth::NotMet => {
                 let limit = a.limit.map_or(String::new(), |l| self.shown(l));
-                format!("{name} {} {limit}{by}", self.comparison.sign())
+                let most = a.chance.map_or(String::new(), |(_, most)| {
+                    format!(" but with at most {}", percent(most))
+                });
+                format!("{name} {} {limit}{most}{by}", self.comparison.sign())
             }
         })
     }
+}
+
+fn percent(probability: f64) -> String {
+    format!("{:.1} %", 100.0 * probability)
 }
 
 fn when(on: Option<Date>) -> String {
@@ -729,7 +788,8 @@ mod tests {
     fn evaluate(device: &str, protocol: &str, measures: &[(&str, f64)]) -> Gate {
         let measures = measures.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect();
         let limits = BTreeMap::from([("lung_session_gy", (30.0, "label".to_owned()))]);
-        let setting = Setting { device, protocol, limits, measures: &measures };
+        let samples = Samples::new();
+        let setting = Setting { device, protocol, limits, measures: &measures, samples: &samples };
         let rule = GateRule::from(GateFile::shipped("radioembolization").expect("shipped"));
         let gate = rule.evaluate(&setting);
         assert_eq!(gate.status, rule.status(&setting));
@@ -753,6 +813,57 @@ mod tests {
             "{}",
             gate.reason
         );
+    }
+
+    #[test]
+    fn a_criterion_may_be_stated_on_probability() {
+        let text = r#"
+schema = 1
+id = "lungs"
+name = "Lungs"
+[[criterion]]
+id = "lung_dose"
+name = "Lung dose"
+measure = "lung_dose_session_gy"
+comparison = "<="
+limit = 30.0
+at_most_probability = 0.05
+unit = "Gy"
+otherwise = "fail"
+source = "board"
+"#;
+        let rule = GateRule::from(GateFile::parse(text, "x").expect("valid"));
+        let ask = |gy: f64, values: Vec<f64>| {
+            let measures = Measures::from([("lung_dose_session_gy".to_owned(), gy)]);
+            let samples = match values.is_empty() {
+                true => Samples::new(),
+                false => Samples::from([("lung_dose_session_gy".to_owned(), values)]),
+            };
+            let limits = BTreeMap::new();
+            let (device, protocol) = ("glass", "captemy90");
+            let setting =
+                Setting { device, protocol, limits, measures: &measures, samples: &samples };
+            let gate = rule.evaluate(&setting);
+            assert_eq!(gate.status, rule.status(&setting));
+            gate.criteria[0].clone()
+        };
+        // Of a hundred ways it may be, some are beyond the limit; the value itself does not decide.
+        let beyond = |n: usize| (0..100).map(|v| if v < n { 31.0 } else { 20.0 }).collect();
+        let met = ask(22.0, beyond(5));
+        assert_eq!((met.truth, met.probability_unmet), (Truth::Met, Some(0.05)));
+        let not = ask(22.0, beyond(6));
+        assert_eq!((not.truth, not.status), (Truth::NotMet, Status::Fail));
+        assert_eq!(
+            not.reason,
+            "lung dose 22 Gy (limit <= 30 Gy, beyond it with 6.0 % (at most 5.0 %)), not met"
+        );
+        assert_eq!(not.needs.as_deref(), Some("lung dose <= 30 Gy but with at most 5.0 %"));
+        let unknown = ask(22.0, Vec::new());
+        assert_eq!((unknown.truth, unknown.status), (Truth::CannotTell, Status::Hold));
+        assert_eq!(unknown.needs.as_deref(), Some("lung dose: how doubtful its value is"));
+        let wrong = text.replace("0.05", "1.5");
+        let error = GateFile::parse(&wrong, "x").expect_err("a probability").to_string();
+        assert!(error.contains("at_most_probability = 1.5, expected 0 to 1"), "{error}");
     }
 
     #[test]

@@ -74,6 +74,14 @@ pub fn n(x: f64) -> String {
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
+/// A distance between ticks that is easy to read, no smaller than `rough`.
+pub fn step(rough: f64) -> f64 {
+    let rough = rough.max(1e-9);
+    let power = 10_f64.powf(rough.log10().floor());
+    let fits = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().find(|m| m * power >= rough);
+    fits.unwrap_or(10.0) * power
+}
+
 /// Text of a user as text of XML. What XML cannot hold becomes the replacement character.
 pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());

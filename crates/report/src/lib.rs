@@ -5,6 +5,8 @@
 //! | [`world`] | the typesetter, with its fonts and only the files it is given |
 //! | [`fused`] | dose on CT as pixels |
 //! | [`curves`] | dose-volume curves as SVG and as a table |
+//! | [`tradeoff`] | what each Gy of normal liver buys, as SVG |
+//! | [`tornado`] | which source of doubt matters, as SVG |
 //! | [`calendar`] | the plan's dates as iCalendar |
 //! | [`timeline`] | a course on one date axis, SVG and PNG |
 //! | [`analysis`] | the report of a trial: figures, PDF |
@@ -25,6 +27,8 @@ pub mod patient_calendar;
 pub mod simulation;
 pub mod texts;
 pub mod timeline;
+pub mod tornado;
+pub mod tradeoff;
 pub mod trial;
 pub mod verification;
 pub mod world;
@@ -102,7 +106,12 @@ impl<'a> Report<'a> {
             .collect::<Result<Vec<_>, ReportError>>()?;
         let mut files: Files = drawn.into_iter().flatten().collect();
         files.insert("dvh.svg".to_owned(), Bytes::from_string(curves::svg(curves)));
-        let data = data(plan, views, curves, &lesions, top);
+        for (name, svg) in [("tornado", tornado::svg(plan)), ("tradeoff", tradeoff::svg(plan))] {
+            if let Some(svg) = svg {
+                files.insert(format!("{name}.svg"), Bytes::from_string(svg));
+            }
+        }
+        let data = data(plan, views, curves, &lesions, top, &files);
         files.insert("data.json".to_owned(), Bytes::new(serde_json::to_vec(&data)?));
         Ok(Self { plan, curves, lesions, files })
     }
@@ -122,7 +131,9 @@ impl<'a> Report<'a> {
     /// As [`Report::pdf`].
     pub fn figures(&self) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
         let lesions = self.lesions.iter().map(|l| format!("dose_{}", plain(l)));
-        let names = std::iter::once("dvh".to_owned()).chain(lesions);
+        let drawn = ["dvh", "tornado", "tradeoff"].into_iter();
+        let drawn = drawn.filter(|f| self.files.contains_key(&format!("{f}.svg")));
+        let names = drawn.map(str::to_owned).chain(lesions);
         let pages = World::new(FIGURE, self.files.clone()).png(FIGURE_SCALE)?;
         Ok(names.map(|n| format!("{n}.png")).zip(pages).collect())
     }
@@ -147,7 +158,10 @@ fn data(
     curves: &[DvhCurve],
     lesions: &[String],
     top_gy: f64,
+    files: &Files,
 ) -> serde_json::Value {
+    let drawings = ["tornado", "tradeoff"].into_iter();
+    let drawings: Vec<_> = drawings.filter(|f| files.contains_key(&format!("{f}.svg"))).collect();
     let views: Vec<_> = views
         .iter()
         .enumerate()
@@ -166,6 +180,7 @@ fn data(
         "plan": plan,
         "views": views,
         "lesions": lesions,
+        "drawings": drawings,
         "pixels_per_pt": FIGURE_SCALE,
         "scale": {
             "top_gy": top_gy,

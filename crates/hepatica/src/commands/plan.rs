@@ -28,6 +28,9 @@ const OURS: [&str; 9] = [
     archive::FOLDER,
 ];
 
+/// A criterion that is met but may not be with this probability is worth a line.
+const WORTH_SAYING: f64 = 0.01;
+
 /// Part of the work after which the numbers are there and files are written.
 const COMPUTED: f64 = 0.7;
 
@@ -38,6 +41,8 @@ Examples:
   hepatica plan CASE --out OUT --device resin --c1d1 2026-12-02
   hepatica plan CASE --out OUT --engine kernel --grid ct
   hepatica plan CASE --out OUT --engine monte-carlo --precision 2%
+  hepatica plan CASE --out OUT --optimise               (the best activities of all sessions at once)
+  hepatica plan CASE --out OUT --optimise=least-dosed
   hepatica plan CASE --out OUT --course P001.course
   hepatica plan CASE --out OUT --delivered VERIFIED/verify.json   (the next session, knowing what was given)
   hepatica plan CASE --json | jq .lung_shunt.fraction
@@ -119,6 +124,19 @@ struct Choices {
     /// Model of the prescription: mird, bsa, partition or voxel
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
+    /// Prescribe the best activities within the limits, all sessions at once: the most probable response of
+    /// all lesions, or the highest dose of the least-dosed one; what counts is in [optimise] of case.toml
+    #[arg(
+        long,
+        value_name = "response|least-dosed",
+        num_args = 0..=1,
+        require_equals = true,
+        conflicts_with = "model"
+    )]
+    optimise: Option<Option<hepatica_planning::optimise::Aim>>,
+    /// Members of the ensemble behind the intervals (1000 when nothing is said)
+    #[arg(long, value_name = "N")]
+    members: Option<usize>,
     /// Course file that dates, protocol and laboratory values are taken from
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     course: Option<PathBuf>,
@@ -175,6 +193,8 @@ impl Choices {
             treatment_time: self.treatment_time.clone(),
             shunt: self.shunt.clone(),
             model: self.model.clone(),
+            optimise: self.optimise,
+            members: self.members,
             course: self.course.clone(),
             same_patient: self.same_patient,
             delivered: self.delivered.clone(),
@@ -389,8 +409,10 @@ pub fn summarise(plan: &Plan) {
     );
     anstream::println!();
     let shunt = &plan.lung_shunt;
+    let level = plan.uncertainty.as_ref().map_or(95.0, |u| 100.0 * u.level);
+    let interval = format!("{level} % interval");
     anstream::println!(
-        "lung shunt {:.1} % ({}, 95 % interval {:.1} to {:.1} %), lungs {:.2} kg, lung dose of all sessions {:.1} Gy",
+        "lung shunt {:.1} % ({}, {level} % interval {:.1} to {:.1} %), lungs {:.2} kg, lung dose of all sessions {:.1} Gy",
         100.0 * shunt.fraction,
         shunt.used,
         100.0 * shunt.interval[0],
@@ -437,7 +459,7 @@ pub fn summarise(plan: &Plan) {
     term::print_table(&rows);
     anstream::println!();
     let mut rows = vec![
-        ["session", "compartment", "mL", "mean Gy", "95 % interval", "D70", "BED"]
+        ["session", "compartment", "mL", "mean Gy", interval.as_str(), "D70", "BED"]
             .map(str::to_owned)
             .to_vec(),
     ];
@@ -462,6 +484,32 @@ pub fn summarise(plan: &Plan) {
             let colour = term::of(c.status);
             anstream::println!("{colour}{}{}  {}", term::word(c.status), term::RESET, c.reason);
         }
+    }
+    let gates = plan.gates.iter().flat_map(|g| &g.criteria);
+    for c in gates.filter(|c| c.status == Status::Pass) {
+        if let Some(p) = c.probability_unmet.filter(|p| *p >= WORTH_SAYING) {
+            let limit = c.limit.as_f64().unwrap_or(f64::NAN);
+            anstream::println!(
+                "{}doubt{}  {}: beyond the limit of {limit} {} with {:.0} %",
+                term::DIM,
+                term::RESET,
+                c.name.to_lowercase(),
+                c.unit,
+                100.0 * p
+            );
+        }
+    }
+    if let Some(best) = &plan.optimisation {
+        let aim = match best.aim.as_str() {
+            "response" => "the most probable response of all lesions",
+            _ => "the highest dose of the least-dosed lesion",
+        };
+        anstream::println!(
+            "{}best{}  {aim}; least dosed is {}",
+            term::DIM,
+            term::RESET,
+            best.least_dosed
+        );
     }
     for warning in &plan.warnings {
         anstream::println!("{}note{}  {warning}", term::DIM, term::RESET);
