@@ -261,7 +261,8 @@ impl Sources {
         };
         for id in [Id::Resolution, Id::TumourMapping, Id::LiverMapping] {
             let (bias, _) = sources.size(id);
-            if !(bias > 0.0 && bias <= 100.0) && !sources.off.contains(&id) {
+            let sensible = bias > 0.0 && bias <= 100.0;
+            if sources.is_on(id) && !sensible {
                 return Err(invalid(format!(
                     "[[uncertainty.source]] {}: bias = {bias}, expected above 0 and at most 100",
                     id.word()
