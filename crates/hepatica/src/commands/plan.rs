@@ -125,7 +125,7 @@ struct Choices {
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
     /// Prescribe the best activities within the limits, all sessions at once: the most probable response of
-    /// all lesions, or the highest dose of the least-dosed one; what counts is in [optimise] of case.toml
+    /// all lesions, or the highest dose of the least-dosed one; what counts is said under `optimise` in case.toml
     #[arg(
         long,
         value_name = "response|least-dosed",
