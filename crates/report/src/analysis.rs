@@ -593,3 +593,34 @@ pub fn stopping(m: &Monitor) -> Figure {
         path: s.path.clone(),
     })
 }
+
+/// Patients enrolled until the end of each month, against the plan where there is one.
+#[must_use]
+pub fn accrual(m: &Monitor) -> Figure {
+    let a = &m.accrual;
+    let most = a.months.last().map_or(1, |l| l.total).max(1) as f64;
+    let planned = a.months.iter().filter_map(|x| x.planned).fold(0.0, f64::max);
+    let mut notes = vec![format!("{} patients", a.enrolled)];
+    if let Some(rate) = a.per_month {
+        notes.push(format!("{rate:.1} a month from the first enrolment to the data cut"));
+    }
+    let bar = |x: &hepatica_analysis::accrual::Month| Bar {
+        label: x.month.clone(),
+        value: x.total as f64,
+        ..Bar::default()
+    };
+    let plan = a.plan.as_ref().map(|p| Reference {
+        at: p.planned_until_cut,
+        label: format!("planned until the data cut: {:.1}", p.planned_until_cut),
+    });
+    bars(&Bars {
+        name: "accrual".to_owned(),
+        title: "Patients enrolled".to_owned(),
+        notes,
+        x_label: "Until the end of the month".to_owned(),
+        y: Axis::new("Patients").from_to(0.0, most.max(planned).ceil()),
+        bars: a.months.iter().map(bar).collect(),
+        references: plan.into_iter().collect(),
+        ..Bars::default()
+    })
+}

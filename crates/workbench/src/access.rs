@@ -22,7 +22,7 @@ const MOST_FORM: usize = 1 << 20;
 enum Need {
     /// Nothing: it says nothing of a patient.
     Nothing,
-    /// Somebody; what they see depends on who they are.
+    /// Somebody; what they see depends on who they are: of a trial the courses that they may read.
     Somebody,
     /// That they may do this somewhere.
     Somewhere(Act),
@@ -48,6 +48,14 @@ fn need(method: &Method, path: &str) -> Option<Need> {
         | "/api/protocols"
         | "/api/protocols/{id}"
         | "/api/changes"
+        | "/trials"
+        | "/trials/{protocol}"
+        | "/api/trials"
+        | "/api/trials/{protocol}/monitor"
+        | "/api/trials/{protocol}/analysis"
+        | "/api/trials/{protocol}/figures/{name}"
+        | "/api/trials/{protocol}/report.pdf"
+        | "/design"
         | "/api/{*rest}" => Somebody,
         // Who may read none sees an empty list.
         "/courses" | "/api/courses" if !writes => Somebody,

@@ -887,7 +887,12 @@ async fn changes(State(app): AppState) -> Sse<impl Stream<Item = Result<Event, I
         sign_out,
         protocols,
         protocol,
-        audit
+        audit,
+        crate::trials::list,
+        crate::trials::monitor_of,
+        crate::trials::analysis_of,
+        crate::trials::figure_of,
+        crate::trials::report_of
     ),
     components(schemas(Problem))
 )]

@@ -8,6 +8,7 @@
 //! | [`opened`] | a course read from the store, and what is due |
 //! | [`jobs`] | long work: a queue that survives a restart, with progress |
 //! | [`plans`] | planning as a job, and the images of a plan for a browser |
+//! | [`trials`] | the courses of a protocol together: monitored, analysed |
 //! | [`examples`] | the patients that are there on the first start |
 //! | [`api`] | the interface: JSON, OpenAPI, events |
 //! | [`pages`] | what a person sees |
@@ -35,5 +36,6 @@ mod server;
 pub mod site;
 pub mod store;
 pub mod tls;
+pub mod trials;
 
 pub use server::{Access, App, Config, Server, WorkbenchError, default_data_folder, serve};

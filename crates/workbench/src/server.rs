@@ -6,7 +6,7 @@ use crate::problem::Problem;
 use crate::site::SiteError;
 use crate::store::{self, Store, StoreError};
 use crate::tls::{Tls, TlsListener};
-use crate::{access, api, desk, examples, guard, pages, plans};
+use crate::{access, api, desk, examples, guard, pages, plans, trials};
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::{Router, middleware};
@@ -315,6 +315,7 @@ fn router(app: Arc<App>, hosts: Vec<String>) -> Router {
     Router::new()
         .merge(pages::routes())
         .merge(api::routes())
+        .merge(trials::routes())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST))
         .layer(CompressionLayer::new().compress_when(compressed))
         .layer(DefaultBodyLimit::max(MAX_BODY))

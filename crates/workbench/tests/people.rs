@@ -162,6 +162,15 @@ fn a_role_counts_at_its_centre() {
     assert_eq!(h.get(&stan, "/api/courses/B-1/file").status, 200);
     assert_eq!(h.get(&mona, "/api/courses/N-1/file").status, 403);
 
+    // A trial holds the courses that who asks may read, and no others.
+    let patients = |t: &str| h.get(t, "/api/trials").json()[0]["patients"].clone();
+    assert_eq!((patients(&ben), patients(&stan)), (json!(1), json!(2)));
+    let centres = h.get(&stan, "/api/trials").json()[0]["centres"].clone();
+    assert_eq!(centres, json!(["basel", "bern"]));
+    let of_ben = h.get(&ben, "/api/trials/captemy90/monitor").json();
+    assert_eq!(of_ben["accrual"]["enrolled"], 1);
+    assert_eq!(h.get(&ada, "/api/trials/captemy90/monitor").status, 404);
+
     // The trail: of the own centre only; who was refused is in it.
     assert_eq!(h.get(&anna, "/api/audit").status, 403);
     let trail = |t: &str| h.get(t, "/api/audit?most=1000").json().as_array().expect("rows").clone();

@@ -18,6 +18,10 @@ const PAGES: [&str; 12] = [
     "/protocols/captemy90",
     "/audit",
     "/api",
+    "/trials",
+    "/trials/captemy90",
+    "/design",
+    "/design?endpoint=survival&null=12.2&alternative=18&alpha=0.05&power=0.8&accrual=36&follow_up=24&loss=0",
 ];
 
 #[test]
@@ -43,6 +47,9 @@ fn every_page_answers_says_what_it_is_for_and_loads_nothing_from_elsewhere() {
         "/api/courses/NOBODY",
         "/api/x",
         "/plans/1",
+        "/trials/nothing",
+        "/api/trials/nothing/monitor",
+        "/api/trials/captemy90/figures/..%2Fsecret.svg",
     ] {
         assert_eq!(home.get(path).status, 404, "{path}");
     }
@@ -63,6 +70,40 @@ fn the_examples_are_where_their_stories_say() {
     assert!(waits.contains("platelets") && waits.contains("82"), "{waits}");
     assert_eq!(row("EX-04")["day"], "6 days before cycle 1");
     assert!(row("EX-03")["day"].as_str().expect("words").starts_with("cycle 3"));
+}
+
+#[test]
+fn the_courses_of_a_protocol_are_a_trial() {
+    let home = Home::new();
+    let trials = home.get("/api/trials").json();
+    let all = trials.as_array().expect("rows");
+    let own = all.iter().find(|t| t["protocol"] == "captemy90").expect("the examples' trial");
+    let monitor = home.get("/api/trials/captemy90/monitor").json();
+    assert_eq!(monitor["schema"], "hepatica-monitor/1");
+    assert_eq!(monitor["accrual"]["enrolled"], own["patients"]);
+    let analysis = home.get("/api/trials/captemy90/analysis").json();
+    assert_eq!(analysis["schema"], "hepatica-analysis/1");
+    let page = home.get("/trials/captemy90").text;
+    for what in ["Stopping for toxicity", "Accrual and feasibility", "Toxicity", "Due and missed"] {
+        assert!(page.contains(what), "{what}");
+    }
+    // Every picture of the page is there, with its numbers.
+    let mut pictures = 0;
+    for link in page.split("<img src=\"").skip(1).filter_map(|t| t.split('"').next()) {
+        if link.contains("/figures/") {
+            pictures += 1;
+            let svg = home.get(link);
+            assert_eq!((svg.status, svg.header("content-type")), (200, "image/svg+xml"), "{link}");
+            assert!(svg.text.starts_with("<svg"), "{link}");
+            let csv = home.get(&link.replace(".svg", ".csv"));
+            assert!(csv.status == 200 && csv.text.contains(','), "{link}");
+        }
+    }
+    assert!(pictures >= 4, "{pictures}");
+    // Cut before anybody came there is nothing to analyse, and that is said.
+    let early = home.get("/api/trials/captemy90/monitor?on=1999-01-01");
+    assert!(early.status == 422 || early.json()["cutoff"] == "1999-01-01", "{}", early.text);
+    assert!(home.get("/design?null=0.7&alternative=0.5").text.contains("notice fail"));
 }
 
 #[test]

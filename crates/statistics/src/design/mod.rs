@@ -2,6 +2,7 @@
 //!
 //! | question | where |
 //! |---|---|
+//! | which designs answer this question | [`choice`] |
 //! | one stage, exact binomial | [`single_stage`] |
 //! | two stages with a stop for futility (Simon) | [`simon`], and [`two_stage`] when it is over |
 //! | time to event against a fixed null | [`one_sample_log_rank`] |
@@ -12,6 +13,7 @@
 //! | events for a two-arm trial | [`events`] |
 
 pub mod boin;
+pub mod choice;
 pub mod events;
 pub mod group_sequential;
 pub mod one_sample_log_rank;

@@ -14,6 +14,10 @@ use maud::{DOCTYPE, Markup, html};
 pub enum Place {
     /// Courses and what is of a patient.
     Courses,
+    /// Trials.
+    Trials,
+    /// Designs of trials.
+    Design,
     /// Protocols.
     Protocols,
     /// The audit trail.
@@ -24,8 +28,10 @@ pub enum Place {
     Elsewhere,
 }
 
-const PLACES: [(Place, &str, &str); 4] = [
+const PLACES: [(Place, &str, &str); 6] = [
     (Place::Courses, "/courses", "Courses"),
+    (Place::Trials, "/trials", "Trials"),
+    (Place::Design, "/design", "Design"),
     (Place::Protocols, "/protocols", "Protocols"),
     (Place::Audit, "/audit", "Audit"),
     (Place::Api, "/api", "API"),

@@ -8,6 +8,8 @@
 //! | [`course`] | one course: timeline, agenda, gates, values, events |
 //! | [`form`], [`record`] | the form that fits each kind of event |
 //! | [`plan`] | plans: images, curves, gates at other activities |
+//! | [`trial`] | a trial as it stands and what it says |
+//! | [`design`] | which designs answer a question |
 //! | [`protocol`] | a protocol file as a page |
 //! | [`about`] | the interface and the audit trail, for people |
 //! | [`sign_in`] | signing in and out |
@@ -17,12 +19,14 @@ pub mod about;
 mod assets;
 pub mod course;
 pub mod courses;
+pub mod design;
 pub mod form;
 pub mod layout;
 pub mod plan;
 pub mod protocol;
 pub mod record;
 pub mod sign_in;
+pub mod trial;
 
 use crate::problem::{PageProblem, Problem};
 use crate::server::App;
@@ -70,6 +74,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         )
         .route("/courses/{patient}/plan", get(plan::of_patient).post(plan::ask))
         .route("/plans/{id}", get(plan::page_handler).post(plan::to_course))
+        .route("/trials", get(trial::list))
+        .route("/trials/{protocol}", get(trial::page_of))
+        .route("/design", get(design::page_handler))
         .route("/protocols", get(protocol::list))
         .route("/protocols/{id}", get(protocol::page_of))
         .route("/plans/{id}/sign", axum::routing::post(plan::sign))

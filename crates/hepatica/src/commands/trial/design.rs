@@ -7,8 +7,8 @@ use crate::output::OutputFolder;
 use crate::progress::Progress;
 use crate::term;
 use clap::ValueHint;
-use hepatica_statistics::design::{one_sample_log_rank, simon, single_stage};
-use hepatica_statistics::survival::Weibull;
+use hepatica_statistics::design::choice::{self, Choice, Question, Rule};
+use hepatica_statistics::design::one_sample_log_rank::Conduct;
 use hepatica_trial::design::{Characteristic, Design, characteristics};
 use hepatica_trial::results::{self, Unit};
 use std::ops::ControlFlow;
@@ -78,105 +78,59 @@ enum Endpoint {
     Response,
 }
 
-/// A design with what it says of itself.
-struct Planned {
-    name: String,
-    says: String,
-    design: Design,
-    json: serde_json::Value,
-}
-
-fn plan(args: &Args) -> Result<Vec<Planned>, CommandError> {
-    let beta = 1.0 - args.power;
-    if args.endpoint == Endpoint::Response {
-        let two = simon::search(args.null, args.alternative, args.alpha, beta, args.at_most)?;
-        let one =
-            single_stage::search(args.null, args.alternative, args.alpha, beta, args.at_most)?;
-        let mut all = vec![Planned {
-            name: "one stage".to_owned(),
-            says: format!(
-                "{} patients, success with more than {} responses; size {:.4}, power {:.4}",
-                one.n,
-                one.r,
-                one.alpha,
-                1.0 - one.beta
+impl Args {
+    fn question(&self) -> Question {
+        let values = [self.null, self.alternative];
+        let endpoint = match self.endpoint {
+            Endpoint::Response => choice::Endpoint::Response(values),
+            Endpoint::HepaticPfs | Endpoint::Pfs => choice::Endpoint::Survival(
+                values,
+                Conduct {
+                    accrual: self.accrual,
+                    follow_up: self.follow_up,
+                    loss_hazard: self.loss,
+                },
             ),
-            design: Design::SingleStage { n: one.n, r: one.r },
-            json: serde_json::json!({ "n": one.n, "r": one.r, "alpha": one.alpha, "power": 1.0 - one.beta }),
-        }];
-        let mut add = |name: &str, c: simon::Candidate| {
-            let d = c.design;
-            all.push(Planned {
-                name: name.to_owned(),
-                says: format!(
-                    "{} patients, then {} if more than {} respond; success with more than {}; size {:.4}, power {:.4}, {:.1} patients expected under the null",
-                    d.n1, d.n, d.r1, d.r, c.null.reject, c.alternative.reject, c.null.expected_n
-                ),
-                design: Design::TwoStage(d),
-                json: serde_json::json!({
-                    "r1": d.r1, "n1": d.n1, "r": d.r, "n": d.n,
-                    "alpha": c.null.reject, "power": c.alternative.reject,
-                    "expected_n_null": c.null.expected_n, "stop_early_null": c.null.stop_early,
-                }),
-            });
         };
-        add("Simon, fewest expected", two.optimal());
-        add("Simon, smallest", two.minimax());
-        for a in two.admissible() {
-            if a.candidate.design != two.optimal().design
-                && a.candidate.design != two.minimax().design
-            {
-                add("Simon, between", a.candidate);
-            }
+        Question { endpoint, alpha: self.alpha, power: self.power, at_most: self.at_most }
+    }
+
+    /// A design as it is run on virtual patients.
+    fn design(&self, rule: Rule) -> Design {
+        match rule {
+            Rule::SingleStage { n, r } => Design::SingleStage { n, r },
+            Rule::TwoStage(d) => Design::TwoStage(d),
+            Rule::OneSampleLogRank { n, .. } => Design::OneSampleLogRank {
+                n,
+                null_months: self.null,
+                alpha: self.alpha,
+                accrual_months: self.accrual,
+                follow_up_months: self.follow_up,
+                hepatic: self.endpoint == Endpoint::HepaticPfs,
+            },
         }
-        return Ok(all);
     }
-    let conduct = one_sample_log_rank::Conduct {
-        accrual: args.accrual,
-        follow_up: args.follow_up,
-        loss_hazard: args.loss,
-    };
-    let (null, alternative) =
-        (Weibull::exponential(args.null)?, Weibull::exponential(args.alternative)?);
-    let design = one_sample_log_rank::design(null, alternative, conduct, args.alpha)?;
-    let n = design.subjects(beta)?;
-    if n > args.at_most {
-        return Err(CommandError::Usage(format!(
-            "the design needs {n} patients, at most {} are thinkable: raise --at-most, or look for a larger difference",
-            args.at_most
-        )));
+
+    fn json_of(&self, c: &Choice) -> serde_json::Value {
+        match c.rule {
+            Rule::SingleStage { n, r } => {
+                serde_json::json!({ "n": n, "r": r, "alpha": c.alpha, "power": c.power })
+            }
+            Rule::TwoStage(d) => serde_json::json!({
+                "r1": d.r1, "n1": d.n1, "r": d.r, "n": d.n,
+                "alpha": c.alpha, "power": c.power,
+                "expected_n_null": c.expected_n_null, "stop_early_null": c.stop_early_null,
+            }),
+            Rule::OneSampleLogRank { n, events } => serde_json::json!({
+                "n": n, "events_alternative": events, "power": c.power,
+                "accrual_months": self.accrual, "follow_up_months": self.follow_up,
+            }),
+        }
     }
-    let power = design.power(n)?;
-    let events = f64::from(n) * design.event_probability;
-    let z = hepatica_statistics::distribution::normal::quantile(args.alpha);
-    // The observed hazard over the null's at which the test just succeeds, at the expected events.
-    let ratio = {
-        let expected = f64::from(n) * design.expected_per_subject;
-        (1.0 + z / expected.sqrt()).max(0.0)
-    };
-    Ok(vec![Planned {
-        name: "one-sample log-rank".to_owned(),
-        says: format!(
-            "{n} patients in {} months, {} months after the last: {events:.1} events expected under the alternative; power {power:.3} (Wu 2015); success needs about {ratio:.2} of the events that the null expects",
-            args.accrual, args.follow_up
-        ),
-        design: Design::OneSampleLogRank {
-            n,
-            null_months: args.null,
-            alpha: args.alpha,
-            accrual_months: args.accrual,
-            follow_up_months: args.follow_up,
-            hepatic: args.endpoint == Endpoint::HepaticPfs,
-        },
-        json: serde_json::json!({
-            "n": n, "events_alternative": events, "power": power,
-            "accrual_months": args.accrual, "follow_up_months": args.follow_up,
-        }),
-    }])
 }
 
 pub fn run(args: &Args) -> Result<bool, CommandError> {
-    let planned = plan(args)?;
+    let planned = choice::choices(&args.question())?;
     let mut said = Vec::new();
     let mut arms = Vec::new();
     for name in &args.protocols {
@@ -196,11 +150,11 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
     let mut rows: Vec<(String, Vec<Characteristic>)> = Vec::new();
     if args.trials > 0 {
         for (n, p) in planned.iter().enumerate() {
-            let found = characteristics(&job, &p.design, args.trials, |done| {
-                progress.at(&p.name, (n as f64 + done) / planned.len() as f64);
+            let found = characteristics(&job, &args.design(p.rule), args.trials, |done| {
+                progress.at(p.name, (n as f64 + done) / planned.len() as f64);
                 ControlFlow::Continue(())
             });
-            rows.extend(found.map(|f| (p.name.clone(), f)));
+            rows.extend(found.map(|f| (p.name.to_owned(), f)));
         }
     }
     drop(progress);
@@ -216,7 +170,7 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
         "said": said,
         "designs": planned
             .iter()
-            .map(|p| serde_json::json!({ "name": p.name, "design": p.json }))
+            .map(|p| serde_json::json!({ "name": p.name, "design": args.json_of(p) }))
             .collect::<Vec<_>>(),
         "what_else_would_win": rows
             .iter()
