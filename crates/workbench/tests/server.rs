@@ -5,7 +5,7 @@ mod common;
 use common::{Home, agent, read};
 use serde_json::{Value, json};
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 16] = [
     "/courses",
     "/courses/PHANTOM",
     "/courses/PHANTOM/plan",
