@@ -8,6 +8,8 @@
 //! | [`opened`] | a course read from the store, and what is due |
 //! | [`jobs`] | long work: a queue that survives a restart, with progress |
 //! | [`plans`] | planning as a job, and the images of a plan for a browser |
+//! | [`verifications`] | verifying as a job, and the images of what was given |
+//! | `folders` | folders of the data folder, there whole or not at all |
 //! | [`examples`] | the patients that are there on the first start |
 //! | [`api`] | the interface: JSON, OpenAPI, events |
 //! | [`pages`] | what a person sees |
@@ -24,6 +26,7 @@ pub mod access;
 pub mod api;
 pub mod desk;
 pub mod examples;
+mod folders;
 pub mod guard;
 pub mod jobs;
 pub mod opened;
@@ -35,5 +38,6 @@ mod server;
 pub mod site;
 pub mod store;
 pub mod tls;
+pub mod verifications;
 
 pub use server::{Access, App, Config, Server, WorkbenchError, default_data_folder, serve};

@@ -8,6 +8,8 @@
 //! | [`course`] | one course: timeline, agenda, gates, values, events |
 //! | [`form`], [`record`] | the form that fits each kind of event |
 //! | [`plan`] | plans: images, curves, gates at other activities |
+//! | [`verify`], [`verification`] | what was given: the form on a plan's page, and a page beside the plan |
+//! | [`viewer`], [`job`] | what pages with images share; long work in a list |
 //! | [`protocol`] | a protocol file as a page |
 //! | [`about`] | the interface and the audit trail, for people |
 //! | [`sign_in`] | signing in and out |
@@ -18,11 +20,15 @@ mod assets;
 pub mod course;
 pub mod courses;
 pub mod form;
+pub mod job;
 pub mod layout;
 pub mod plan;
 pub mod protocol;
 pub mod record;
 pub mod sign_in;
+pub mod verification;
+pub mod verify;
+pub mod viewer;
 
 use crate::problem::{PageProblem, Problem};
 use crate::server::App;
@@ -73,6 +79,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/protocols", get(protocol::list))
         .route("/protocols/{id}", get(protocol::page_of))
         .route("/plans/{id}/sign", axum::routing::post(plan::sign))
+        .route("/plans/{id}/verify", axum::routing::post(verify::ask))
+        .route("/verifications/{id}", get(verification::page_handler))
         .route("/sign-in", get(sign_in::form).post(sign_in::send))
         .route("/sign-out", axum::routing::post(sign_in::out))
         .route("/audit", get(about::audit))
