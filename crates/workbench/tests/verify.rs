@@ -99,6 +99,16 @@ fn what_was_given_is_shown_beside_the_plan() {
     assert!(names("planned").contains(&"T1".to_owned()), "{:?}", names("planned"));
     assert!(names("delivered").contains(&"T1".to_owned()));
 
+    let page = home.get(&format!("/verifications/{id}"));
+    assert_eq!(page.status, 200);
+    for words in
+        ["verification-data", "Gamma 3 %, 3 mm", "By the record", "data-show", "report.pdf"]
+    {
+        assert!(page.text.contains(words), "{words}");
+    }
+    let page = home.get(&format!("/plans/{plan}"));
+    assert!(page.text.contains(&format!("/verifications/{id}")), "the plan leads to it");
+
     // It is listed with its plan, and is no plan itself.
     assert_eq!(home.get(&to).json()[0]["id"], id.as_str());
     let plans = home.get("/api/courses/PHANTOM/plans").json();
@@ -188,6 +198,22 @@ fn what_cannot_be_is_refused_in_one_sentence() {
     asked["record"]["zone"] = json!("UTC");
     refused(&asked, "unknown field `zone`");
     assert_eq!(home.post("/api/plans/x/verifications", &good).status, 404);
+
+    // On the page it comes back with what was typed.
+    let typed = [
+        ("session", "2"),
+        ("scan", "built-in-spect"),
+        ("instant", "2027-01-05T13:00"),
+        ("assay", "2670"),
+        ("assay_at", "2027-01-05T12:15"),
+        ("residual", "0"),
+        ("residual_at", "2027-01-05T16:00"),
+    ];
+    let page = home.form(&format!("/plans/{plan}/verify"), &typed);
+    assert!(page.status == 422 && page.text.contains("(not MBq)"), "{}", page.text);
+    for kept in [r#"value="2670""#, r#"value="2027-01-05T12:15""#, r#"value="2" selected"#] {
+        assert!(page.text.contains(kept), "{kept}");
+    }
 
     // A folder of a scan says by itself what was given, or is asked.
     let scan = home.data().join("scans/mine");
