@@ -600,6 +600,7 @@ pub fn accrual(m: &Monitor) -> Figure {
     let a = &m.accrual;
     let most = a.months.last().map_or(1, |l| l.total).max(1) as f64;
     let planned = a.months.iter().filter_map(|x| x.planned).fold(0.0, f64::max);
+    let top = most.max(planned).ceil();
     let mut notes = vec![format!("{} patients", a.enrolled)];
     if let Some(rate) = a.per_month {
         notes.push(format!("{rate:.1} a month from the first enrolment to the data cut"));
@@ -618,7 +619,8 @@ pub fn accrual(m: &Monitor) -> Figure {
         title: "Patients enrolled".to_owned(),
         notes,
         x_label: "Until the end of the month".to_owned(),
-        y: Axis::new("Patients").from_to(0.0, most.max(planned).ceil()),
+        // Patients are whole.
+        y: Axis::new("Patients").from_to(0.0, top).every((top / 6.0).ceil()),
         bars: a.months.iter().map(bar).collect(),
         references: plan.into_iter().collect(),
         ..Bars::default()

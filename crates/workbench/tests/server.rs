@@ -99,7 +99,11 @@ fn the_courses_of_a_protocol_are_a_trial() {
             assert!(csv.status == 200 && csv.text.contains(','), "{link}");
         }
     }
-    assert!(pictures >= 4, "{pictures}");
+    assert!(pictures >= 8, "{pictures}");
+    for figure in ["boundary", "accrual", "swimmer", "km_hpfs", "toxicity"] {
+        assert!(page.contains(&format!("/figures/{figure}.svg")), "{figure}");
+    }
+    assert!(home.get("/design").text.contains("Simon, fewest expected"));
     // Cut before anybody came there is nothing to analyse, and that is said.
     let early = home.get("/api/trials/captemy90/monitor?on=1999-01-01");
     assert!(early.status == 422 || early.json()["cutoff"] == "1999-01-01", "{}", early.text);

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use serde::{Deserialize, Deserializer};
 
 /// Most patients that are searched.
-const LARGEST: u32 = 500;
+const LARGEST: u32 = 200;
 
 /// What is asked; everything has a beginning that makes sense.
 #[derive(Debug, Clone, Deserialize)]

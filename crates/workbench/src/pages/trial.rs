@@ -67,7 +67,7 @@ pub async fn page_of(
             details.card { summary { (assumed.len()) " settings were assumed" }
                 ul { @for s in &assumed { li { strong { (s.name) } ": " (s.value.to_string()) @if let Some(why) = &s.because { span.why.soft { (why) } } } } } }
         }
-        (standing(&m.stopping))
+        (standing(&m.stopping, &figures(&r, &base, &asked, &["boundary"])))
         (section("accrual", "Accrual and feasibility", &html! {
             (figures(&r, &base, &asked, &["accrual"])) (feasibility(&m.feasibility))
         }))
@@ -77,7 +77,7 @@ pub async fn page_of(
             (figures(&r, &base, &asked, &["response", "waterfall", "spider", "swimmer"]))
         }))
         (section("survival", "Time to events", &html! {
-            (figures(&r, &base, &asked, &["survival", "hazard", "incidence", "scans"]))
+            (figures(&r, &base, &asked, &["km_", "hazard", "competing", "between_scans"]))
         }))
         (section("toxicity", "Toxicity", &html! {
             (figures(&r, &base, &asked, &["toxicity"])) (toxicity(&m.toxicity))
@@ -93,7 +93,7 @@ fn section(id: &str, title: &str, body: &Markup) -> Markup {
 }
 
 /// Where the stopping rule says the trial is.
-fn standing(s: &Stopping) -> Markup {
+fn standing(s: &Stopping, boundary: &Markup) -> Markup {
     let (kind, sign, word) = match s.standing {
         Standing::GoOn => ("pass", "✓", "goes on"),
         Standing::NoLookYet => ("plain", "○", "no look yet"),
@@ -105,6 +105,7 @@ fn standing(s: &Stopping) -> Markup {
             h2 id="standing" { "Stopping for toxicity" }
             p { (chip(kind, sign, word)) " " (sentence(&s.sentence)) }
             p.soft { "Event: " (s.event) }
+            (boundary)
         }
     }
 }
