@@ -1,6 +1,6 @@
 // One patient's story, clicked through in a real browser: a course is begun, values, doses, toxicity, both
-// lobes and the first scan are recorded, an error is corrected, a plan is made and looked at. Every page is
-// held against WCAG 2.2 AA, nothing is asked of another host, and a picture of each is kept.
+// lobes and the first scan are recorded, an error is corrected, a plan is made and looked at, and what was given
+// is held against it. Every page is held against WCAG 2.2 AA, nothing is asked of another host, and a picture of each is kept.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { chromium } from "playwright-core";
@@ -232,6 +232,7 @@ await page.click("main button[type=submit]");
 await page.waitForSelector("progress, a:has-text('Open the plan')");
 await look("planning");
 await page.waitForURL(/\/plans\//, { timeout: 600_000 });
+const plan = new URL(page.url()).pathname.split("/").pop();
 await page.waitForSelector("html[data-images=ready]", { timeout: 60_000 });
 from = performance.now();
 await page.reload();
@@ -305,6 +306,66 @@ await page.click("form[data-once] button[type=submit]");
 await page.waitForURL(/recorded=/);
 assert.match(await page.textContent(".notice.pass"), /simulation/);
 
+// ---- what was given -------------------------------------------------------------------------------
+
+const planned = await (await page.request.get(`${base}/api/plans/${plan}`)).json();
+const { order } = planned.sessions[0];
+const moment = order.treatment_instant.slice(0, 16);
+await page.goto(`${base}/plans/${plan}`);
+await page.fill("#instant", moment);
+await page.fill("#assay-0", (1000 * order.activity_to_dispense_gbq).toFixed(0));
+await page.fill("#assay-0-at", moment);
+await page.fill("#residual-0", (0.06 * order.activity_to_dispense_gbq).toFixed(3));
+await page.fill("#residual-0-at", moment);
+await page.click("button:text-is('Verify')");
+await page.waitForSelector("main > [role=alert]");
+assert.match(await page.textContent("main > [role=alert]"), /not MBq/);
+assert.equal(await page.inputValue("#residual-0-at"), moment);
+await page.fill("#assay-0", order.activity_to_dispense_gbq.toFixed(3));
+await page.waitForSelector("html[data-images=ready]", { timeout: 60_000 });
+await look("verify-asked");
+await page.click("button:text-is('Verify')");
+await page.waitForSelector("progress");
+await (await page.$("section:has(#verify)")).screenshot({ path: `${out}/verifying.png` });
+await page.waitForURL(/\/verifications\//, { timeout: 600_000 });
+await page.waitForSelector("html[data-images=ready]", { timeout: 60_000 });
+from = performance.now();
+await page.reload();
+await page.waitForSelector("html[data-images=ready]", { timeout: 60_000 });
+measured.verification_with_images_ms = Math.round(performance.now() - from);
+await page.waitForSelector("#dvh-plot canvas");
+await page.waitForTimeout(500);
+await look("verification");
+await picture("verification-top", {});
+const viewer = await page.$(".viewer");
+const numbers = async () => {
+  const said = await page.textContent(".readout");
+  const [, before, after, off] = said.match(/Planned (\S+) Gy.*Delivered (\S+) Gy.*Difference (\S+) Gy/).map(Number);
+  return { said, before, after, off };
+};
+const first = await numbers();
+assert.match(first.said, /CT -?\d+ HU/);
+assert.ok(first.before > 20 && first.after > 20, `it begins in a lesion: ${first.said}`);
+assert.ok(Math.abs(first.after - first.before - first.off) < 0.16, first.said);
+// The cross of one is the cross of the other, whichever is moved.
+await page.focus("#right-canvas");
+for (let n = 0; n < 8; n++) await page.keyboard.press("ArrowRight");
+const moved = await numbers();
+assert.notEqual(moved.said, first.said);
+await page.focus("#left-canvas");
+for (let n = 0; n < 8; n++) await page.keyboard.press("ArrowLeft");
+assert.equal((await numbers()).said, first.said);
+await page.selectOption("#right", "difference");
+await page.waitForTimeout(500);
+await viewer.screenshot({ path: `${out}/viewer-difference.png` });
+await page.selectOption("#layout", "planes");
+await page.click("[data-show] >> nth=1");
+await page.waitForTimeout(500);
+await viewer.screenshot({ path: `${out}/viewer-difference-planes.png` });
+await accessible("verification with its difference");
+assert.match(await page.textContent("#right-title"), /delivered less planned/);
+const verification = new URL(page.url()).pathname;
+
 // ---- the rest, dark, narrow, large -----------------------------------------------------------------
 
 await page.goto(`${base}/protocols/captemy90`);
@@ -315,14 +376,15 @@ await picture("audit", {});
 await page.goto(`${base}/api`);
 await look("api");
 await page.emulateMedia({ colorScheme: "dark" });
-for (const [name, path] of [["courses", "/courses"], ["course", `/courses/${patient}`], ["protocol", "/protocols/captem"], ["form", "/courses/PHANTOM/record/labs"]]) {
+for (const [name, path] of [["courses", "/courses"], ["course", `/courses/${patient}`], ["protocol", "/protocols/captem"], ["form", "/courses/PHANTOM/record/labs"], ["verification", verification]]) {
   await page.goto(base + path);
+  if (name === "verification") await page.waitForSelector("html[data-images=ready]", { timeout: 60_000 });
   await look(`dark-${name}`);
 }
 await page.emulateMedia({ colorScheme: "light" });
 // 200 %: half the width, twice the size; nothing may need scrolling sideways but tables.
 await page.setViewportSize({ width: 680, height: 900 });
-for (const [name, path] of [["courses", "/courses"], ["course", `/courses/${patient}`], ["form", "/courses/PHANTOM/record/doses"]]) {
+for (const [name, path] of [["courses", "/courses"], ["course", `/courses/${patient}`], ["form", "/courses/PHANTOM/record/doses"], ["verification", verification], ["plan", `/plans/${plan}`]]) {
   await page.goto(base + path);
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(wide <= 0, `${name} is ${wide} pixels too wide at 200 %`);

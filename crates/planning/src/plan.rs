@@ -5,7 +5,9 @@
 //! The JSON Schema of [`Plan`] is published as `docs/schema/plan.schema.json`.
 
 pub use crate::propose::Proposal;
+use hepatica_physics::{Activity, TimeSpan};
 pub use hepatica_regimen::gate::{Criterion, Gate, Status};
+use jiff::civil::DateTime;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -68,6 +70,14 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// How measures came to be, by measure: what `--explain` prints.
     pub explanations: BTreeMap<String, Explanation>,
+}
+
+impl Plan {
+    /// Half-life of the nuclide of the therapy.
+    #[must_use]
+    pub fn half_life(&self) -> TimeSpan {
+        TimeSpan::from_h(self.constants.half_life_h)
+    }
 }
 
 /// The program that made the plan.
@@ -301,6 +311,27 @@ pub struct Session {
     pub counts_fraction: f64,
     /// Fraction of the absorbed dose delivered while each drug is taken.
     pub overlap: BTreeMap<String, f64>,
+}
+
+impl Session {
+    /// What is to be dispensed at the moment of treatment: what is drawn from the vials, or all of them;
+    /// as prescribed where no vial serves.
+    #[must_use]
+    pub fn dispensed(&self) -> Activity {
+        Activity::from_gbq(self.order.as_ref().map_or(self.prescription.activity_gbq, |order| {
+            order.proposed.delivered_gbq / (1.0 - order.planned_residual_fraction)
+        }))
+    }
+
+    /// Moment of treatment, local time of the site: that of the order, or 13:00 on the day planned. None:
+    /// what is written is no moment.
+    #[must_use]
+    pub fn instant(&self) -> Option<DateTime> {
+        match &self.order {
+            Some(order) => order.treatment_instant.get(..16)?.parse().ok(),
+            None => format!("{} 13:00", self.date).parse().ok(),
+        }
+    }
 }
 
 /// A day of the regimen and its date.

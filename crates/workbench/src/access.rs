@@ -28,7 +28,7 @@ enum Need {
     Somewhere(Act),
     /// That they may do this to the patient in the path.
     Patient(Act),
-    /// That they may do this to the patient whose job or plan is in the path.
+    /// That they may do this to the patient whose job, plan or verification is in the path.
     Job(Act),
 }
 
@@ -61,7 +61,7 @@ fn need(method: &Method, path: &str) -> Option<Need> {
         "/courses" | "/api/courses" if !writes => Somebody,
         "/courses" | "/api/courses" | "/api/courses/import" => Somewhere(Record),
         "/audit" | "/api/audit" => Somewhere(Audit),
-        "/api/cases" => Somewhere(Plan),
+        "/api/cases" | "/api/scans" => Somewhere(Plan),
         "/courses/{patient}" | "/api/courses/{patient}" | "/api/courses/{patient}/timeline.svg" => {
             Patient(Read)
         }
@@ -73,6 +73,7 @@ fn need(method: &Method, path: &str) -> Option<Need> {
         "/api/courses/{patient}/simulation" => Patient(Record),
         "/courses/{patient}/plan" | "/api/courses/{patient}/plans" => Patient(or(Plan)),
         "/plans/{id}" => Job(or(Record)),
+        "/plans/{id}/verify" | "/api/plans/{id}/verifications" => Job(or(Plan)),
         "/plans/{id}/sign" => Job(Sign),
         "/api/plans/{id}/signatures" => Job(or(Sign)),
         "/api/jobs/{id}"
@@ -80,7 +81,11 @@ fn need(method: &Method, path: &str) -> Option<Need> {
         | "/api/plans/{id}"
         | "/api/plans/{id}/dvh"
         | "/api/plans/{id}/files/{name}"
-        | "/api/plans/{id}/what-if" => Job(Read),
+        | "/api/plans/{id}/what-if"
+        | "/verifications/{id}"
+        | "/api/verifications/{id}"
+        | "/api/verifications/{id}/dvh"
+        | "/api/verifications/{id}/files/{name}" => Job(Read),
         _ => return None,
     })
 }
@@ -255,6 +260,7 @@ mod tests {
         assert_eq!(of(Method::GET, "/api/courses/{patient}/events"), Need::Patient(Act::Read));
         assert_eq!(of(Method::POST, "/api/courses/{patient}/events"), Need::Patient(Act::Record));
         assert_eq!(of(Method::POST, "/plans/{id}/sign"), Need::Job(Act::Sign));
+        assert_eq!(of(Method::POST, "/api/plans/{id}/verifications"), Need::Job(Act::Plan));
         assert_eq!(of(Method::HEAD, "/api/plans/{id}/files/{name}"), Need::Job(Act::Read));
     }
 

@@ -1,5 +1,9 @@
 //! The interface for other programs: everything that the pages do.
 
+mod verifications;
+
+pub use verifications::{ask_verification, verifications_of};
+
 use crate::desk::{self, Beginning, Entry, Recorded};
 use crate::jobs::{self, Progress};
 use crate::opened::{Opened, Seen};
@@ -17,7 +21,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::stream::{Stream, StreamExt};
 use hepatica_planning::whatif::{WhatIf, what_if};
-use hepatica_planning::{Plan, simulation};
+use hepatica_planning::{Plan, Verification, simulation};
 use hepatica_regimen::course::plus;
 use hepatica_regimen::event::Event as CourseEvent;
 use hepatica_regimen::next::{Kind, Obligation, Status};
@@ -493,7 +497,17 @@ async fn plans_of(
     Path(patient): Path<String>,
 ) -> Result<Json<Vec<Job>>, Problem> {
     app.note_read(&patient, "list of plans").await?;
-    Ok(Json(app.store.jobs(Some(&patient)).await?))
+    Ok(Json(plans_of_patient(&app, &patient).await?))
+}
+
+/// The plans of a patient, with the jobs that make them; the newest first.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn plans_of_patient(app: &App, patient: &str) -> Result<Vec<Job>, Problem> {
+    let mut all = app.store.jobs(Some(patient)).await?;
+    all.retain(|j| j.kind == plans::KIND);
+    Ok(all)
 }
 
 /// Hands in a plan for a patient.
@@ -504,7 +518,7 @@ pub async fn ask_plan(app: &App, patient: &str, asked: &Asked) -> Result<Job, Pr
     Opened::read(&*app.store, patient, None).await?;
     plans::check(app, asked)?;
     app.store.audit(&desk::audit(&app.who(), "plan", patient, &asked.case)).await?;
-    jobs::ask(app, "plan", patient, serde_json::to_string(asked)?).await
+    jobs::ask(app, plans::KIND, patient, serde_json::to_string(asked)?).await
 }
 
 /// Plan a case for a patient, as a job; the job's identifier is the plan's.
@@ -527,6 +541,16 @@ async fn make_plan(
 pub async fn find_job(app: &App, id: &str) -> Result<Job, Problem> {
     let job = app.store.job(id).await?;
     job.ok_or_else(|| Problem::not_found(format!("no job {id}")))
+}
+
+/// A job of that identifier that does this: a plan, a verification.
+///
+/// # Errors
+/// When there is none.
+pub async fn find_job_of(app: &App, id: &str, kind: &str) -> Result<Job, Problem> {
+    let what = if kind == plans::KIND { "plan" } else { "verification" };
+    let job = app.store.job(id).await?.filter(|j| j.kind == kind);
+    job.ok_or_else(|| Problem::not_found(format!("no {what} {id}")))
 }
 
 /// Say how a job stands.
@@ -557,7 +581,7 @@ async fn progress(
 }
 
 async fn plan_of(app: &App, id: &str) -> Result<(Job, Plan), Problem> {
-    let job = find_job(app, id).await?;
+    let job = find_job_of(app, id, plans::KIND).await?;
     if job.state != JobState::Done {
         return Err(Problem::not_found(format!("plan {id}: {} {}", job.state.word(), job.said)));
     }
@@ -587,15 +611,20 @@ async fn plan_file(
     State(app): AppState,
     Path((id, name)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let job = find_job(&app, &id).await?;
+    let job = find_job_of(&app, &id, plans::KIND).await?;
     app.note_read(&job.patient, &format!("plan file {name}")).await?;
-    let path = plans::file(&app, &id, &name)?;
-    let bytes = tokio::fs::read(&path)
+    file_answer(&plans::file(&app, &id, &name)?).await
+}
+
+/// A file that may be asked for.
+async fn file_answer(path: &std::path::Path) -> Result<Response, Problem> {
+    let bytes = tokio::fs::read(path)
         .await
-        .map_err(|e| Problem::not_found(format!("{name} of plan {id} cannot be read ({e})")))?;
-    let kind = match name.rsplit('.').next() {
+        .map_err(|e| Problem::not_found(format!("{} cannot be read ({e})", path.display())))?;
+    let kind = match path.extension().and_then(|e| e.to_str()) {
         Some("pdf") => "application/pdf",
         Some("json") => "application/json",
+        Some("toml") => "application/toml",
         _ => "application/gzip",
     };
     Ok(([(header::CONTENT_TYPE, kind)], bytes).into_response())
@@ -651,7 +680,7 @@ pub struct SignEntry {
 /// # Errors
 /// When there is no such plan, no reason, or the password is wrong.
 pub async fn sign_plan(app: &App, id: &str, asked: &SignEntry) -> Result<Signature, Problem> {
-    let job = find_job(app, id).await?;
+    let job = find_job_of(app, id, plans::KIND).await?;
     people::sign(app, id, &job.patient, &asked.password, &asked.why).await
 }
 
@@ -731,7 +760,7 @@ pub async fn plan_to_course(
     patient: &str,
     asked: &PlanEntry,
 ) -> Result<Recorded, Problem> {
-    let job = find_job(app, &asked.plan).await?;
+    let job = find_job_of(app, &asked.plan, plans::KIND).await?;
     if job.patient != patient {
         return Err(Problem::refused(format!(
             "plan {} was made for {}, but this is the course of {patient}",
@@ -883,6 +912,12 @@ async fn changes(State(app): AppState) -> Sse<impl Stream<Item = Result<Event, I
         record_plan,
         signatures,
         sign,
+        verifications::scans,
+        verifications::of_plan,
+        verifications::make,
+        verifications::verification,
+        verifications::dvh,
+        verifications::file,
         sign_in,
         sign_out,
         protocols,
@@ -914,6 +949,7 @@ pub fn document() -> Result<serde_json::Value, serde_json::Error> {
     let said = generator.subschema_for::<hepatica_regimen::desk::Said>();
     let plan = generator.subschema_for::<Plan>();
     let what_if = generator.subschema_for::<WhatIf>();
+    let verification = generator.subschema_for::<Verification>();
     let protocol = generator.subschema_for::<Protocol>();
     let definitions = generator.take_definitions(true);
     if let Some(schemas) = all.pointer_mut("/components/schemas").and_then(|s| s.as_object_mut()) {
@@ -930,6 +966,7 @@ pub fn document() -> Result<serde_json::Value, serde_json::Error> {
         ("/components/schemas/Entry/properties/said".to_owned(), said),
         (answer("~1api~1plans~1{id}/get", "200"), plan),
         (answer("~1api~1plans~1{id}~1what-if/post", "200"), what_if),
+        (answer("~1api~1verifications~1{id}/get", "200"), verification),
         (answer("~1api~1protocols~1{id}/get", "200"), protocol),
     ];
     for (place, schema) in places {
@@ -967,6 +1004,14 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/plans/{id}/dvh", get(dvh))
         .route("/api/plans/{id}/files/{name}", get(plan_file))
         .route("/api/plans/{id}/signatures", get(signatures).post(sign))
+        .route(
+            "/api/plans/{id}/verifications",
+            get(verifications::of_plan).post(verifications::make),
+        )
+        .route("/api/scans", get(verifications::scans))
+        .route("/api/verifications/{id}", get(verifications::verification))
+        .route("/api/verifications/{id}/dvh", get(verifications::dvh))
+        .route("/api/verifications/{id}/files/{name}", get(verifications::file))
         .route("/api/session", post(sign_in).delete(sign_out))
         .route("/api/plans/{id}/what-if", post(ask_what_if))
         .route("/api/protocols", get(protocols))

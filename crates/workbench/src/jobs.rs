@@ -1,10 +1,10 @@
 //! Long work: one job at a time, in the order asked, kept in the store. What a restart cut off is
 //! begun again.
 
-use crate::plans;
 use crate::problem::Problem;
 use crate::server::App;
 use crate::store::{Job, JobState};
+use crate::{plans, verifications};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -129,14 +129,31 @@ pub(crate) async fn work(app: Arc<App>, mut queue: mpsc::Receiver<String>) {
     }
 }
 
+/// What a job does: it tells how far it is, and gives its result in a sentence.
+type Work = Box<dyn FnOnce(&dyn Fn(&str, f64)) -> Result<String, String> + Send>;
+
+async fn work_of(app: &App, job: &Job) -> Result<Work, String> {
+    match job.kind.as_str() {
+        plans::KIND => {
+            let order = plans::Order::read(app, job).await?;
+            Ok(Box::new(move |tell| plans::make(&order, tell)))
+        }
+        verifications::KIND => {
+            let order = verifications::Order::read(app, job).await?;
+            Ok(Box::new(move |tell| verifications::make(&order, tell)))
+        }
+        other => Err(format!("the job is of the kind `{other}`, which this version does not know")),
+    }
+}
+
 async fn run(app: &Arc<App>, job: Job) -> Result<String, String> {
-    let order = plans::Order::read(app, &job).await?;
+    let work = work_of(app, &job).await?;
     let (teller, id) = (Arc::clone(app), job.id.clone());
     let tell = move |said: &str, done: f64| {
         teller.board.tell(&id, Progress { state: JobState::Running, said: said.to_owned(), done });
     };
     // A panic in there is a fault of the program; the server goes on.
-    tokio::task::spawn_blocking(move || plans::make(&order, &tell))
+    tokio::task::spawn_blocking(move || work(&tell))
         .await
         .unwrap_or_else(|e| Err(format!("the work broke off: a fault of the program ({e})")))
 }

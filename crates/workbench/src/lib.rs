@@ -9,6 +9,8 @@
 //! | [`jobs`] | long work: a queue that survives a restart, with progress |
 //! | [`plans`] | planning as a job, and the images of a plan for a browser |
 //! | [`trials`] | the courses of a protocol together: monitored, analysed |
+//! | [`verifications`] | verifying as a job, and the images of what was given |
+//! | `folders` | folders of the data folder, there whole or not at all |
 //! | [`examples`] | the patients that are there on the first start |
 //! | [`api`] | the interface: JSON, OpenAPI, events |
 //! | [`pages`] | what a person sees |
@@ -25,6 +27,7 @@ pub mod access;
 pub mod api;
 pub mod desk;
 pub mod examples;
+mod folders;
 pub mod guard;
 pub mod jobs;
 pub mod opened;
@@ -37,5 +40,6 @@ pub mod site;
 pub mod store;
 pub mod tls;
 pub mod trials;
+pub mod verifications;
 
 pub use server::{Access, App, Config, Server, WorkbenchError, default_data_folder, serve};

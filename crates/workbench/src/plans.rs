@@ -4,12 +4,14 @@
 //! A case is a folder under `cases/` of the data folder; `built-in` is made when it is first asked for.
 //! A plan is a folder under `plans/`, named by its job, there whole or not at all.
 
+use crate::folders::{self, plain, unwritable};
 use crate::opened::Opened;
 use crate::problem::Problem;
 use crate::server::App;
 use crate::store::Job;
 use hepatica_imaging::{Grid, Image, Mask, nifti, resample};
 use hepatica_phantom::{Options as PhantomOptions, write_case};
+use hepatica_planning::views::DvhCurve;
 use hepatica_planning::{Options, Plan, Planned, plan_case};
 use hepatica_regimen::Protocol;
 use serde::{Deserialize, Serialize};
@@ -18,14 +20,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use utoipa::ToSchema;
 
+/// Kind of the jobs that plan.
+pub const KIND: &str = "plan";
 /// The case that comes with the program.
 pub const BUILT_IN: &str = "built-in";
 /// Side of the voxels that a browser gets of a CT.
 const CT_MM: f64 = 2.0;
 /// What is shown around the liver.
 const MARGIN_MM: f64 = 45.0;
-/// How the names of folders in the making begin.
-pub(crate) const MAKING: &str = ".making-";
+/// Dose per GBq of every session on the grid it was computed on: what a verification starts from.
+pub(crate) const DOSES: &str = "dose_per_gbq.nii.gz";
+/// What to do about a plan that cannot be read.
+const AGAIN: &str = "plan again";
 /// Files of a plan that may be asked for.
 const FILES: [&str; 7] = [
     "plan.json",
@@ -74,23 +80,18 @@ pub struct Curve {
 /// Names of cases that can be planned.
 #[must_use]
 pub fn cases(data: &Path) -> Vec<String> {
-    let mut names = vec![BUILT_IN.to_owned()];
-    if let Ok(entries) = fs::read_dir(data.join("cases")) {
-        let folders = entries.flatten().filter(|e| e.path().is_dir());
-        names.extend(folders.filter_map(|e| e.file_name().into_string().ok()));
-    }
-    names.retain(|n| !n.starts_with('.'));
+    let mut names = folders::names(&data.join("cases"));
+    names.push(BUILT_IN.to_owned());
     names.sort();
     names.dedup();
     names
 }
 
-/// A name that is one folder and no path.
-fn plain(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= 100
-        && !name.starts_with('.')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+impl From<&DvhCurve> for Curve {
+    fn from(c: &DvhCurve) -> Self {
+        let (name, role) = (c.name.clone(), c.role.clone());
+        Self { session: c.session, name, role, points: c.points.clone() }
+    }
 }
 
 impl Order {
@@ -104,7 +105,7 @@ impl Order {
         check(app, &asked).map_err(|p| p.detail)?;
         let course = Opened::read(&*app.store, &job.patient, None).await;
         let course = course.map_err(|e| e.to_string())?.log.text().to_owned();
-        let case = app.data.join("cases").join(&asked.case);
+        let case = case(app, &asked);
         Ok(Self {
             phantom: (asked.case == BUILT_IN && !case.is_dir()).then(|| app.phantom.clone()),
             case,
@@ -132,20 +133,14 @@ pub fn check(app: &App, asked: &Asked) -> Result<(), Problem> {
     )))
 }
 
-fn folder(app: &App, id: &str) -> PathBuf {
+/// The folder of a case that was checked.
+pub(crate) fn case(app: &App, asked: &Asked) -> PathBuf {
+    app.data.join("cases").join(&asked.case)
+}
+
+/// The folder of a plan.
+pub(crate) fn folder(app: &App, id: &str) -> PathBuf {
     app.data.join("plans").join(id)
-}
-
-fn io(path: &Path) -> impl Fn(std::io::Error) -> String {
-    let shown = path.display().to_string();
-    move |e| format!("{shown}: cannot be written ({e})")
-}
-
-/// A folder beside one that is to be: what is made in it is moved there whole.
-fn beside(folder: &Path) -> Result<tempfile::TempDir, String> {
-    let parent = folder.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(io(parent))?;
-    tempfile::Builder::new().prefix(MAKING).tempdir_in(parent).map_err(io(parent))
 }
 
 /// Makes a plan and gives its decision in a sentence.
@@ -157,14 +152,14 @@ pub fn make(order: &Order, tell: &dyn Fn(&str, f64)) -> Result<String, String> {
     let mut from = 0.0;
     if let Some(options) = &order.phantom {
         from = 0.4;
-        let making = beside(&order.case)?;
+        let making = folders::beside(&order.case)?;
         write_case(making.path(), options, &|what, done| tell(what, 0.4 * done))
             .map_err(|e| said(&e))?;
-        fs::rename(making.keep(), &order.case).map_err(io(&order.case))?;
+        folders::put(making, &order.case)?;
     }
-    let making = beside(&order.out)?;
+    let making = folders::beside(&order.out)?;
     let course = making.path().join("course");
-    fs::write(&course, &order.course).map_err(io(&course))?;
+    fs::write(&course, &order.course).map_err(unwritable(&course))?;
     let options =
         Options { course: Some(course), same_patient: order.same_patient, ..Options::default() };
     let span = 0.85 - from;
@@ -174,34 +169,21 @@ pub fn make(order: &Order, tell: &dyn Fn(&str, f64)) -> Result<String, String> {
     write_images(making.path(), &planned)?;
     let write = |name: &str, bytes: Vec<u8>| {
         let path = making.path().join(name);
-        fs::write(&path, bytes).map_err(io(&path))
+        fs::write(&path, bytes).map_err(unwritable(&path))
     };
     tell("setting the report", 0.93);
     let report = hepatica_report::Report::new(&planned.plan, &planned.views, &planned.curves)
         .and_then(|r| r.pdf());
     write("report.pdf", report.map_err(|e| said(&e))?)?;
-    let curves: Vec<_> = planned
-        .curves
-        .iter()
-        .map(|c| Curve {
-            session: c.session,
-            name: c.name.clone(),
-            role: c.role.clone(),
-            points: c.points.clone(),
-        })
-        .collect();
+    let curves: Vec<_> = planned.curves.iter().map(Curve::from).collect();
     write("dvh.json", serde_json::to_vec(&curves).map_err(|e| said(&e))?)?;
     write("plan.json", serde_json::to_vec_pretty(&planned.plan).map_err(|e| said(&e))?)?;
-    if order.out.exists() {
-        // A run that was cut off after its end: what is there is whole, and the same.
-        fs::remove_dir_all(&order.out).map_err(io(&order.out))?;
-    }
-    fs::rename(making.keep(), &order.out).map_err(io(&order.out))?;
+    folders::put(making, &order.out)?;
     Ok(planned.plan.decision.sentence.clone())
 }
 
 /// The part of a grid around the liver.
-fn around(grid: &Grid, liver: &Mask) -> Grid {
+pub(crate) fn around(grid: &Grid, liver: &Mask) -> Grid {
     let margin = grid.spacing_mm().map(|d| (MARGIN_MM / d).ceil() as usize);
     grid.crop(liver.bounds().grown(margin, &grid.bounds()))
 }
@@ -237,6 +219,9 @@ fn write_images(folder: &Path, planned: &Planned) -> Result<(), String> {
     let liver = &inputs.structures.liver;
     let seen = around(emission.grid(), &liver.on(emission.grid()));
     write("spect.nii.gz", &resample::trilinear(emission, &seen, 0.0), "emission image")?;
+    let whole: Vec<_> = planned.dose_per_gbq.iter().collect();
+    nifti::write(&folder.join(DOSES), &whole, "Gy per GBq administered, a volume a session")
+        .map_err(|e| e.to_string())?;
     for (n, dose) in planned.dose_per_gbq.iter().enumerate() {
         let grid = around(dose.grid(), &liver.on(dose.grid()));
         let part = resample::trilinear(dose, &grid, 0.0);
@@ -287,23 +272,12 @@ pub fn file(app: &App, id: &str, name: &str) -> Result<PathBuf, Problem> {
     if path.is_file() { Ok(path) } else { Err(missing()) }
 }
 
-/// What a file of a plan holds, and its bytes.
-fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<(T, Vec<u8>), Problem> {
-    let wrong = |e: &dyn std::fmt::Display| {
-        let detail = format!("{}: cannot be read ({e}); plan again", path.display());
-        Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "plan", detail)
-    };
-    let bytes = fs::read(path).map_err(|e| wrong(&e))?;
-    let value = serde_json::from_slice(&bytes).map_err(|e| wrong(&e))?;
-    Ok((value, bytes))
-}
-
 /// A plan, with the bytes it is kept in.
 ///
 /// # Errors
 /// When there is none.
 pub fn plan(app: &App, id: &str) -> Result<(Plan, Vec<u8>), Problem> {
-    read(&file(app, id, "plan.json")?)
+    folders::read(&file(app, id, "plan.json")?, AGAIN)
 }
 
 /// Its dose-volume curves at the prescribed activities.
@@ -311,7 +285,7 @@ pub fn plan(app: &App, id: &str) -> Result<(Plan, Vec<u8>), Problem> {
 /// # Errors
 /// When there is no such plan.
 pub fn curves(app: &App, id: &str) -> Result<Vec<Curve>, Problem> {
-    Ok(read(&file(app, id, "dvh.json")?)?.0)
+    Ok(folders::read(&file(app, id, "dvh.json")?, AGAIN)?.0)
 }
 
 /// Where its lesions are, in mm to the right, to the front, up.
@@ -319,7 +293,7 @@ pub fn curves(app: &App, id: &str) -> Result<Vec<Curve>, Problem> {
 /// # Errors
 /// When there is no such plan.
 pub fn lesions(app: &App, id: &str) -> Result<BTreeMap<String, [f64; 3]>, Problem> {
-    Ok(read(&file(app, id, "lesions.json")?)?.0)
+    Ok(folders::read(&file(app, id, "lesions.json")?, AGAIN)?.0)
 }
 
 /// The protocol a plan was made with: that of the course it was made for.

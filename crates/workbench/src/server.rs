@@ -6,7 +6,7 @@ use crate::problem::Problem;
 use crate::site::SiteError;
 use crate::store::{self, Store, StoreError};
 use crate::tls::{Tls, TlsListener};
-use crate::{access, api, desk, examples, guard, pages, plans, trials};
+use crate::{access, api, desk, examples, folders, guard, pages, trials};
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::{Router, middleware};
@@ -142,7 +142,7 @@ pub struct Change {
 pub struct App {
     /// Where courses are kept.
     pub store: Box<dyn Store>,
-    /// Folder of cases and plans.
+    /// Folder of cases, plans, scans and verifications.
     pub data: PathBuf,
     /// The user of the machine.
     pub user: String,
@@ -213,7 +213,7 @@ fn lock(data: &Path) -> Result<File, WorkbenchError> {
 
 fn forget_unfinished(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(plans::MAKING) {
+        if entry.file_name().to_string_lossy().starts_with(folders::MAKING) {
             // It only takes room: the next start tries again.
             let _ = std::fs::remove_dir_all(entry.path());
         }
@@ -246,7 +246,7 @@ impl Server {
         };
         folder(&config.data)?;
         let lock = lock(&config.data)?;
-        for name in ["cases", "plans"] {
+        for name in ["cases", "plans", "scans", "verifications"] {
             let path = config.data.join(name);
             folder(&path)?;
             // What a run that was cut off had begun.

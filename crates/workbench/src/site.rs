@@ -2,8 +2,8 @@
 //! From one kind of database into the other, to another machine, or back from a backup.
 //!
 //! The file is a zip. `courses/` holds course files as `hepatica course` reads them; `*.jsonl` hold the
-//! other tables (accounts with the hashes of their passwords, but no sessions); `plans/` and `cases/` hold the
-//! folders of these names; `site.json` lists everything with size and SHA-256.
+//! other tables (accounts with the hashes of their passwords, but no sessions); `plans/`, `verifications/`,
+//! `cases/` and `scans/` hold the folders of these names; `site.json` lists everything with size and SHA-256.
 
 use crate::WorkbenchError;
 use crate::opened::{OpenError, Opened};
@@ -32,7 +32,9 @@ const MOST_TEXT: u64 = 256 << 20;
 /// Most bytes of everything: 4 TiB.
 const MOST: u64 = 4 << 40;
 /// Folders of the data folder that go along.
-const FOLDERS: [&str; 2] = ["plans", "cases"];
+const FOLDERS: [&str; 4] = ["plans", "verifications", "cases", "scans"];
+/// Those of them that hold images, which can be sent again.
+const IMAGES: [&str; 2] = ["cases", "scans"];
 
 /// Why a site cannot be exported or imported: one sentence.
 #[derive(Debug, Error)]
@@ -105,6 +107,9 @@ pub struct Summary {
     pub events: usize,
     /// Number of plans.
     pub plans: usize,
+    /// Number of verifications; earlier versions had none.
+    #[serde(default)]
+    pub verifications: usize,
     /// Size of all files, before compression.
     pub bytes: u64,
     /// What was left out: links and what is no file.
@@ -269,7 +274,12 @@ fn plain(name: &str) -> bool {
 ///
 /// # Errors
 /// One sentence.
-pub async fn export(site: &Site, out: &Path, cases: bool, who: &str) -> Result<Summary, SiteError> {
+pub async fn export(
+    site: &Site,
+    out: &Path,
+    images: bool,
+    who: &str,
+) -> Result<Summary, SiteError> {
     if site.database.is_none() && !store::sqlite_in(&site.data).is_file() {
         return Err(SiteError::Place(format!(
             "{}: there is no store in this folder; say which with --data or --database",
@@ -284,20 +294,20 @@ pub async fn export(site: &Site, out: &Path, cases: bool, who: &str) -> Result<S
     store.audit(&crate::desk::audit(who, "export", "*", &said)).await?;
     let contents = store.contents().await?;
     store.close().await;
-    write(site, out, cases, &contents)
+    write(site, out, images, &contents)
 }
 
 fn exists(out: &Path) -> SiteError {
     SiteError::Place(format!("{}: is there already; choose another name", out.display()))
 }
 
-fn write(site: &Site, out: &Path, cases: bool, contents: &Contents) -> Result<Summary, SiteError> {
+fn write(site: &Site, out: &Path, images: bool, contents: &Contents) -> Result<Summary, SiteError> {
     let parent = match out.parent() {
         Some(p) if !p.as_os_str().is_empty() => p,
         _ => Path::new("."),
     };
     let mut making = NamedTempFile::new_in(parent).map_err(file(parent, "written"))?;
-    let summary = fill(making.as_file_mut(), site, out, cases, contents)?;
+    let summary = fill(making.as_file_mut(), site, out, images, contents)?;
     making.as_file().sync_all().map_err(file(out, "written"))?;
     making.persist_noclobber(out).map_err(|e| match e.error.kind() {
         io::ErrorKind::AlreadyExists => exists(out),
@@ -310,7 +320,7 @@ fn fill(
     file_made: &mut File,
     site: &Site,
     out: &Path,
-    cases: bool,
+    images: bool,
     contents: &Contents,
 ) -> Result<Summary, SiteError> {
     let mut w = Writing {
@@ -330,19 +340,23 @@ fn fill(
     w.lines("signatures.jsonl", &contents.signatures)?;
     for name in FOLDERS {
         let folder = site.data.join(name);
-        if folder.is_dir() && (cases || name != "cases") {
+        if folder.is_dir() && (images || !IMAGES.contains(&name)) {
             w.folder(&folder, name)?;
         }
     }
-    let plans = w.files.iter().filter(|f| f.name.starts_with("plans/"));
-    let plans: BTreeSet<_> = plans.filter_map(|f| f.name.split('/').nth(1)).collect();
+    let count = |of: &str| {
+        let parts = w.files.iter().filter_map(|f| f.name.strip_prefix(of)?.split('/').next());
+        parts.collect::<BTreeSet<_>>().len()
+    };
+    let (plans, verifications) = (count("plans/"), count("verifications/"));
     let summary = Summary {
         format: FORMAT.to_owned(),
         program: env!("CARGO_PKG_VERSION").to_owned(),
         made: Timestamp::now().to_string(),
         courses: contents.courses.len(),
         events: contents.courses.iter().map(|(_, text)| text.lines().count()).sum(),
-        plans: plans.len(),
+        plans,
+        verifications,
         bytes: w.files.iter().map(|f| f.bytes).sum(),
         left_out: std::mem::take(&mut w.left_out),
     };
@@ -574,10 +588,10 @@ pub async fn import(from: &Path, site: &Site) -> Result<Summary, SiteError> {
 pub fn export_now(
     site: &Site,
     out: &Path,
-    cases: bool,
+    images: bool,
     who: &str,
 ) -> Result<Summary, WorkbenchError> {
-    Ok(alone()?.block_on(export(site, out, cases, who))?)
+    Ok(alone()?.block_on(export(site, out, images, who))?)
 }
 
 /// [`import`] for programs that do nothing else meanwhile.

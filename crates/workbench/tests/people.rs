@@ -293,6 +293,15 @@ fn a_plan_goes_into_the_course_once_it_is_signed_off() {
     for path in [format!("/api/jobs/{id}"), format!("/api/plans/{id}/files/report.pdf")] {
         assert_eq!(h.get(&ben, &path).status, 403, "{path}");
     }
+    // Who does not plan does not verify, and is told no scans.
+    let asked = json!({ "scan": "built-in-pet", "session": 1 });
+    let to = format!("/api/plans/{id}/verifications");
+    for who in ["ben", "mona", "stan", "ada"] {
+        let token = h.token(who);
+        assert_eq!(h.post(&token, &to, &asked).status, 403, "{who}");
+        assert_eq!(h.get(&token, "/api/scans").status, 403, "{who}");
+    }
+    assert_eq!(h.get(&anna, &to).json(), json!([]));
     let record = || {
         let head = h.get(&anna, "/api/courses/PHANTOM").json()["head"].clone();
         let on = jiff::ZonedDateTime::now().date().to_string();

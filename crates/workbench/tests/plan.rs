@@ -2,27 +2,8 @@
 
 mod common;
 
-use common::{Home, agent};
+use common::{Home, follow};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
-
-/// Follows a job to its end and gives what was told.
-fn follow(home: &Home, id: &str) -> Vec<Value> {
-    let url = home.url(&format!("/api/jobs/{id}/progress"));
-    let answer = agent().get(url).call().expect("events");
-    let lines = BufReader::new(answer.into_body().into_reader()).lines().map_while(Result::ok);
-    let mut told = Vec::new();
-    for line in lines {
-        let Some(data) = line.strip_prefix("data: ") else { continue };
-        let p: Value = serde_json::from_str(data).expect("JSON");
-        let ended = p["state"] == "done" || p["state"] == "failed";
-        told.push(p);
-        if ended {
-            break;
-        }
-    }
-    told
-}
 
 #[test]
 fn the_built_in_case_is_planned_shown_and_recorded() {
@@ -32,7 +13,7 @@ fn the_built_in_case_is_planned_shown_and_recorded() {
     let job = home.post("/api/courses/PHANTOM/plans", &json!({ "case": "built-in" }));
     assert_eq!(job.status, 202, "{}", job.text);
     let id = job.json()["id"].as_str().expect("an id").to_owned();
-    let told = follow(&home, &id);
+    let told = follow(home.address, &id);
     let last = told.last().expect("something");
     assert_eq!(last["state"], "done", "{last}");
     assert!(told.windows(2).all(|w| w[0]["done"].as_f64() <= w[1]["done"].as_f64()), "{told:?}");
@@ -121,7 +102,7 @@ fn a_job_that_cannot_be_done_says_why() {
     std::fs::create_dir_all(home.data().join("cases/empty")).expect("a folder");
     let job = home.post("/api/courses/PHANTOM/plans", &json!({ "case": "empty" })).json();
     let id = job["id"].as_str().expect("an id");
-    let told = follow(&home, id);
+    let told = follow(home.address, id);
     let last = told.last().expect("something");
     assert_eq!(last["state"], "failed");
     assert!(last["said"].as_str().expect("words").contains("empty"), "{last}");

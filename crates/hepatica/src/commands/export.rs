@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  hepatica export site.zip                     courses, audit trail, plans and cases of the user's data folder
+  hepatica export site.zip                     courses, audit trail, plans, verifications and images of the user's data folder
   hepatica export backup.zip --data /srv/hepatica --without-cases
   hepatica export site.zip --database postgres://hepatica@localhost/hepatica --data /srv/hepatica
 
@@ -21,7 +21,7 @@ pub struct Args {
     file: PathBuf,
     #[command(flatten)]
     place: Place,
-    /// Leave the images out: they can be sent again
+    /// Leave the images (cases and scans) out: they can be sent again
     #[arg(long)]
     without_cases: bool,
     /// Who exports; the user of the machine if left out

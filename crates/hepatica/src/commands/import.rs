@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// Where a site is.
 #[derive(Debug, clap::Args)]
 pub struct Place {
-    /// Folder of the store, cases and plans; the user's data folder if left out
+    /// Folder of the store, images, plans and verifications; the user's data folder if left out
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     data: Option<PathBuf>,
     /// PostgreSQL database in place of the embedded store
@@ -49,10 +49,11 @@ pub fn say(verb: &str, s: &Summary) {
     let (head, reset) = (term::HEAD, term::RESET);
     let mb = s.bytes as f64 / 1e6;
     anstream::println!(
-        "{head}{verb}{reset} {} courses with {} events, {} plans, {mb:.1} MB",
+        "{head}{verb}{reset} {} courses with {} events, {} plans, {} verifications, {mb:.1} MB",
         s.courses,
         s.events,
-        s.plans
+        s.plans,
+        s.verifications
     );
 }
 

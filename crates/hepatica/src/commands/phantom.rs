@@ -124,24 +124,14 @@ fn run_scan(args: &Args, kind: ScanKind) -> Result<bool, CommandError> {
 
 /// The treatment as a plan ordered it: its vials, its moment.
 pub fn treated_by(plan: &Plan, options: ScanOptions) -> Result<ScanOptions, CommandError> {
-    let Some(session) = plan.sessions.iter().find(|s| s.id == options.session) else {
-        return Err(CommandError::Usage(format!("the plan has no session {}", options.session)));
-    };
-    let unusable = |what: &str| CommandError::Usage(format!("the plan's {what} cannot be read"));
-    let prescribed = session.prescription.activity_gbq;
-    let (assayed_gbq, instant) = match &session.order {
-        // What is drawn from the vials, or all of them.
-        Some(order) => {
-            let drawn = order.proposed.delivered_gbq / (1.0 - order.planned_residual_fraction);
-            (drawn, order.treatment_instant.get(..16))
-        }
-        None => (prescribed, None),
-    };
-    let instant = match instant {
-        Some(text) => text.parse().map_err(|_| unusable("moment of treatment"))?,
-        None => format!("{} 13:00", session.date).parse().map_err(|_| unusable("date"))?,
-    };
-    Ok(ScanOptions { assayed_gbq, instant, ..options })
+    let usage = |what: String| CommandError::Usage(what);
+    let session = plan.sessions.iter().find(|s| s.id == options.session);
+    let session =
+        session.ok_or_else(|| usage(format!("the plan has no session {}", options.session)))?;
+    let instant = session.instant();
+    let instant =
+        instant.ok_or_else(|| usage("the plan's moment of treatment cannot be read".to_owned()))?;
+    Ok(ScanOptions { assayed_gbq: session.dispensed().gbq(), instant, ..options })
 }
 
 /// Writes a case; `span` is the part of the whole bar that this is.

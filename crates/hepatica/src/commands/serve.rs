@@ -19,7 +19,7 @@ Examples:
   hepatica serve --listen 0.0.0.0:8443 --host hepatica.example.org --tls-certificate chain.pem --tls-key key.pem
                                           for other machines: with accounts only (hepatica account add)
 
-Cases that can be planned are folders of DICOM under DATA/cases.")]
+Cases that can be planned are folders of DICOM under DATA/cases, scans after treatment under DATA/scans.")]
 pub struct Args {
     /// Where to listen; beyond this machine only with TLS and accounts
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8090")]

@@ -18,6 +18,7 @@ pub mod record;
 mod scan;
 mod treatment;
 
+pub use hepatica_dosimetry::gamma::Criterion;
 pub use record::Verification;
 pub use treatment::{Given, TreatmentError};
 
@@ -31,7 +32,7 @@ use crate::tissue::{Tissue, TissueError, ratio};
 use crate::views::{DvhCurve, FusedView};
 use hepatica_biology::ParameterSets;
 use hepatica_dosimetry::dvh::Dvh;
-use hepatica_dosimetry::gamma::{Criterion, GammaError};
+use hepatica_dosimetry::gamma::GammaError;
 use hepatica_dosimetry::{
     ActivityMap, DoseEngine, EngineError, KernelConvolution, LocalDeposition, Medium,
 };
@@ -220,6 +221,10 @@ pub struct Verified {
     pub scatter: Vec<[f32; 2]>,
     /// Dose delivered in the liver in Gy, on the grid of the plan's dose.
     pub dose: Image<f32>,
+    /// Dose planned for the session in Gy, on the same grid.
+    pub planned_dose: Image<f32>,
+    /// The liver on that grid.
+    pub liver: Mask,
     /// From the planning CT to the scan.
     pub motion: Rigid,
     /// Who was imaged.
@@ -246,7 +251,7 @@ pub fn verify_case(
 ) -> Result<Verified, VerifyError> {
     progress("reading the plan", 0.0);
     let planned = Planned::read(&options.plan)?;
-    let half_life = TimeSpan::from_h(planned.plan.constants.half_life_h);
+    let half_life = planned.plan.half_life();
     let record = options.treatment.clone().unwrap_or_else(|| beside(&options.scan));
     let given = Given::read(&record, &planned.plan.schedule.time_zone, half_life)?;
     let number = planned.session(given.session)?;
@@ -542,6 +547,8 @@ impl Verifier<'_> {
             delivered_curves,
             scatter,
             dose,
+            planned_dose: before.dose,
+            liver: before.tissue.liver,
             motion: placed.motion,
             patient: emission.patient.clone(),
             frame_of_reference: place::planning_frame(&self.inputs).clone(),

@@ -11,10 +11,12 @@ const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
-const ALL: [(&str, &str, &[u8]); 6] = [
+const ALL: [(&str, &str, &[u8]); 8] = [
     ("style.css", CSS, include_bytes!("../../assets/style.css")),
     ("app.js", JS, include_bytes!("../../assets/app.js")),
+    ("look.js", JS, include_bytes!("../../assets/look.js")),
     ("plan.js", JS, include_bytes!("../../assets/plan.js")),
+    ("verify.js", JS, include_bytes!("../../assets/verify.js")),
     ("viewer.js", JS, include_bytes!("../../assets/viewer.js")),
     ("icon.svg", "image/svg+xml", include_bytes!("../../assets/icon.svg")),
     ("licences.txt", TEXT, include_bytes!("../../assets/licences.txt")),

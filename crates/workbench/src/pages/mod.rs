@@ -10,6 +10,8 @@
 //! | [`plan`] | plans: images, curves, gates at other activities |
 //! | [`trial`] | a trial as it stands and what it says |
 //! | [`design`] | which designs answer a question |
+//! | [`verify`], [`verification`] | what was given: the form on a plan's page, and a page beside the plan |
+//! | [`viewer`], [`job`] | what pages with images share; long work in a list |
 //! | [`protocol`] | a protocol file as a page |
 //! | [`about`] | the interface and the audit trail, for people |
 //! | [`sign_in`] | signing in and out |
@@ -21,12 +23,16 @@ pub mod course;
 pub mod courses;
 pub mod design;
 pub mod form;
+pub mod job;
 pub mod layout;
 pub mod plan;
 pub mod protocol;
 pub mod record;
 pub mod sign_in;
 pub mod trial;
+pub mod verification;
+pub mod verify;
+pub mod viewer;
 
 use crate::problem::{PageProblem, Problem};
 use crate::server::App;
@@ -80,6 +86,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/protocols", get(protocol::list))
         .route("/protocols/{id}", get(protocol::page_of))
         .route("/plans/{id}/sign", axum::routing::post(plan::sign))
+        .route("/plans/{id}/verify", axum::routing::post(verify::ask))
+        .route("/verifications/{id}", get(verification::page_handler))
         .route("/sign-in", get(sign_in::form).post(sign_in::send))
         .route("/sign-out", axum::routing::post(sign_in::out))
         .route("/audit", get(about::audit))

@@ -1,11 +1,13 @@
 //! *Plan*: the plans of a patient, and one of them: images, curves, lesions, order, and the gate at other
 //! activities.
 
-use super::encoded;
-use super::layout::{
-    self, Place, asset, chip, gate, gate_status, number, page, page_with, sentence,
+use super::layout::{self, Place, chip, gate, gate_status, number, page, page_with, sentence};
+use super::verify::{self, Typed};
+use super::{encoded, job, viewer};
+use crate::api::{
+    PlanEntry, SignEntry, ask_plan, find_job_of, plan_to_course, plans_of_patient, sign_plan,
+    verifications_of,
 };
-use crate::api::{PlanEntry, SignEntry, ask_plan, find_job, plan_to_course, sign_plan};
 use crate::desk::Entry;
 use crate::opened::{Opened, today};
 use crate::people::{self, Signature};
@@ -43,7 +45,7 @@ async fn show_list(
 ) -> Result<Markup, PageProblem> {
     Opened::read(&*app.store, patient, None).await?;
     app.note_read(patient, "list of plans").await?;
-    let jobs = app.store.jobs(Some(patient)).await?;
+    let jobs = plans_of_patient(app, patient).await?;
     let cases = plans::cases(&app.data);
     let base = format!("/courses/{}", encoded(patient));
     let body = html! {
@@ -51,7 +53,7 @@ async fn show_list(
         h1 { "Plans of " (patient) }
         @if let Some(p) = error { p.notice.fail role="alert" { (sentence(&p.detail)) } }
         @if jobs.is_empty() { p { "No plan yet. Choose the images of the simulation procedure and plan." } }
-        ul.jobs { @for j in &jobs { (job(j)) } }
+        ul.jobs { @for j in &jobs { (row(j)) } }
         section aria-labelledby="new" {
             h2 id="new" { "Plan a case" }
             form.fields.card method="post" action={ (base) "/plan" } {
@@ -68,24 +70,9 @@ async fn show_list(
     Ok(page(&format!("Plans of {patient}"), Place::Courses, &body))
 }
 
-fn job(j: &Job) -> Markup {
-    let when = j.created.get(..16).unwrap_or(&j.created).replace('T', " ");
+fn row(j: &Job) -> Markup {
     let case = serde_json::from_str::<Asked>(&j.asked).map_or(String::new(), |a| a.case);
-    html! {
-        li.card {
-            p { @match j.state {
-                JobState::Done => (chip("pass", "✓", "done")),
-                JobState::Failed => (chip("fail", "✕", "failed")),
-                JobState::Running => (chip("due", "●", "running")),
-                JobState::Queued => (chip("plain", "○", "waits")),
-            } " " strong { (case) } span.soft { " asked " (when) " UTC by " (j.who) } }
-            @match j.state {
-                JobState::Done => p { a href={ "/plans/" (j.id) } { "Open the plan" } ": " (j.said) },
-                JobState::Failed => p role="alert" { (sentence(&j.said)) },
-                _ => div data-job=(j.id) data-then={ "/plans/" (j.id) } { progress max="1" value="0" aria-label="Planning" {} p.said aria-live="polite" { "waits" } },
-            }
-        }
-    }
+    job::row(j, &case, "plans", "Open the plan")
 }
 
 /// What is chosen.
@@ -113,17 +100,22 @@ pub async fn ask(
 
 // ---- one plan ------------------------------------------------------------------------------------
 
-/// A plan.
+/// A plan; `typed` is what was typed to verify it and was refused.
 ///
 /// # Errors
 /// When there is none.
-pub async fn page_of(app: &App, id: &str, error: Option<&Problem>) -> Result<Markup, PageProblem> {
-    let j = find_job(app, id).await?;
+pub async fn page_of(
+    app: &App,
+    id: &str,
+    error: Option<&Problem>,
+    typed: &Typed,
+) -> Result<Markup, PageProblem> {
+    let j = find_job_of(app, id, plans::KIND).await?;
     app.note_read(&j.patient, "plan").await?;
     if j.state != JobState::Done {
         let body = html! {
             nav.crumbs aria-label="Where this is" { a href={ "/courses/" (encoded(&j.patient)) } { (j.patient) } }
-            h1 { "Plan" } ul.jobs { (job(&j)) }
+            h1 { "Plan" } ul.jobs { (row(&j)) }
         };
         return Ok(page("Plan", Place::Courses, &body));
     }
@@ -132,7 +124,9 @@ pub async fn page_of(app: &App, id: &str, error: Option<&Problem>) -> Result<Mar
     let lesions = plans::lesions(app, id)?;
     let (sum, all) = (people::sha256(&bytes), app.store.signatures(Some(id)).await?);
     let signed: Vec<_> = all.into_iter().filter(|s| s.sha256 == sum).collect();
-    Ok(show(&j, &plan, opened.log.hash(), &lesions, &signed, error))
+    let done = verifications_of(app, &j).await?;
+    let verify = verify::section(app, id, &plan, &done, typed);
+    Ok(show(&j, &plan, opened.log.hash(), &lesions, &signed, &verify, error))
 }
 
 /// A plan.
@@ -143,7 +137,7 @@ pub async fn page_handler(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Markup, PageProblem> {
-    page_of(&app, &id, None).await
+    page_of(&app, &id, None, &Typed::default()).await
 }
 
 /// What is typed to record a plan.
@@ -163,7 +157,7 @@ pub async fn to_course(
     Path(id): Path<String>,
     Form(typed): Form<ToCourse>,
 ) -> Result<Response, PageProblem> {
-    let j = find_job(&app, &id).await?;
+    let j = find_job_of(&app, &id, plans::KIND).await?;
     let recorded = match Calendar::parse_date(&typed.on) {
         Err(_) => Err(Problem::refused("day: expected a date written YYYY-MM-DD")),
         Ok(on) => {
@@ -186,7 +180,8 @@ pub async fn to_course(
             let to = format!("/courses/{}?recorded={}", encoded(&j.patient), r.events.join(","));
             Ok(Redirect::to(&to).into_response())
         }
-        Err(p) => Ok((p.status_code(), page_of(&app, &id, Some(&p)).await?).into_response()),
+        Err(p) => Ok((p.status_code(), page_of(&app, &id, Some(&p), &Typed::default()).await?)
+            .into_response()),
     }
 }
 
@@ -210,7 +205,8 @@ pub async fn sign(
     let asked = SignEntry { password: typed.password, why: typed.why };
     match sign_plan(&app, &id, &asked).await {
         Ok(_) => Ok(Redirect::to(&format!("/plans/{}#sign", encoded(&id))).into_response()),
-        Err(p) => Ok((p.status_code(), page_of(&app, &id, Some(&p)).await?).into_response()),
+        Err(p) => Ok((p.status_code(), page_of(&app, &id, Some(&p), &Typed::default()).await?)
+            .into_response()),
     }
 }
 
@@ -249,6 +245,7 @@ fn show(
     head: &str,
     lesions: &BTreeMap<String, [f64; 3]>,
     signed: &[Signature],
+    verify: &Markup,
     error: Option<&Problem>,
 ) -> Markup {
     let base = format!("/courses/{}", encoded(&j.patient));
@@ -264,7 +261,7 @@ fn show(
         p { "Lung shunt " strong { (format!("{:.1} %", 100.0 * shunt.fraction)) } " by " (shunt.used)
             span.soft { (format!(" (95 % interval {:.1} to {:.1} %)", 100.0 * shunt.interval[0], 100.0 * shunt.interval[1])) }
             ", lungs " (number(shunt.lung_mass_kg, 2)) " kg, tumour burden " (format!("{:.1} %", 100.0 * plan.liver.tumour_burden)) }
-        (viewer())
+        (images())
         div.two {
             section aria-labelledby="activity" {
                 h2 id="activity" { "What if: other activities" }
@@ -294,28 +291,25 @@ fn show(
                 div.actions { button.primary type="submit" { "Record" } span.sending role="status" {} }
             }
         }
+        (verify)
         script type="application/json" id="plan-data" { (PreEscaped(data(j, plan))) }
     };
-    let head = html! { script type="module" src=(asset("plan.js")) data-viewer=(asset("viewer.js")) id="plan-script" {} };
-    page_with(&format!("Plan of {}", j.patient), Place::Courses, &body, &head)
+    page_with(&format!("Plan of {}", j.patient), Place::Courses, &body, &viewer::head("plan.js"))
 }
 
-fn viewer() -> Markup {
-    let windows = [("soft", "Soft tissue"), ("liver", "Liver"), ("lung", "Lung"), ("bone", "Bone")];
+fn images() -> Markup {
+    let overlays = [("dose", "Dose"), ("spect", "SPECT"), ("none", "None")];
+    let own = html! {
+        label { "Overlay " select id="overlay" { @for (v, n) in overlays { option value=(v) { (n) } } } }
+    };
     html! {
         section aria-labelledby="images" {
             h2 id="images" { "Images" }
             div.viewer {
-                div.tools role="group" aria-label="View" {
-                    label { "Overlay " select id="overlay" { option value="dose" { "Dose" } option value="spect" { "SPECT" } option value="none" { "None" } } }
-                    label { "Strength " input type="range" id="opacity" min="0" max="1" step="0.05" value="0.55"; }
-                    label { "Window " select id="window" { @for (v, n) in windows { option value=(v) { (n) } } } }
-                    label { "View " select id="layout" { option value="planes" { "Three planes" } option value="axial" { "Axial" } option value="coronal" { "Coronal" } option value="sagittal" { "Sagittal" } option value="volume" { "Volume" } } }
-                    label { input type="checkbox" id="contours" checked; " Contours" }
-                }
-                div.stage { canvas #images-canvas tabindex="0" aria-label="CT with overlay in three planes. Arrow keys, page up and page down move the cross." {} p.loading role="status" { "Loading images" } }
+                (viewer::tools(&own, "planes"))
+                (viewer::stage("images-canvas", "CT with overlay in three planes."))
                 p.readout aria-live="off" { span id="at" { "–" } span { "CT " b id="hu" { "–" } " HU" } span { "SPECT " b id="counts" { "–" } } span { "Dose " b id="gy" { "–" } " Gy" } }
-                div.scale aria-hidden="true" { span id="scale-low" {} canvas #scale-bar width="256" height="12" {} span id="scale-high" {} }
+                (viewer::scale("scale"))
             }
         }
     }

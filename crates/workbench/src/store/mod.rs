@@ -169,7 +169,7 @@ pub struct Audit {
     pub at: String,
     /// Who.
     pub who: String,
-    /// `read`, `record`, `plan`, `export`.
+    /// `read`, `record`, `plan`, `verify`, `export`.
     pub what: String,
     /// The patient.
     pub patient: String,
@@ -218,7 +218,7 @@ impl JobState {
 pub struct Job {
     /// Identifier, a UUID.
     pub id: String,
-    /// What it is: `plan`.
+    /// What it is: `plan` or `verify`.
     pub kind: String,
     /// The patient.
     pub patient: String,

@@ -5,6 +5,7 @@
 use hepatica_phantom::Options as PhantomOptions;
 use hepatica_workbench::{Access, Config, Server};
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -93,6 +94,24 @@ pub fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> An
     let bytes = body.read_to_vec().expect("a body");
     let text = String::from_utf8_lossy(&bytes).into_owned();
     Answer { status: answer.status().as_u16(), text, headers }
+}
+
+/// Follows a job to its end and gives what was told.
+pub fn follow(address: SocketAddr, id: &str) -> Vec<Value> {
+    let url = format!("http://{address}/api/jobs/{id}/progress");
+    let answer = agent().get(url).call().expect("events");
+    let lines = BufReader::new(answer.into_body().into_reader()).lines().map_while(Result::ok);
+    let mut told = Vec::new();
+    for line in lines {
+        let Some(data) = line.strip_prefix("data: ") else { continue };
+        let p: Value = serde_json::from_str(data).expect("JSON");
+        let ended = p["state"] == "done" || p["state"] == "failed";
+        told.push(p);
+        if ended {
+            break;
+        }
+    }
+    told
 }
 
 impl Home {
