@@ -6,7 +6,7 @@
 //!   the most probable that all respond. The logarithm of a log-logistic curve is concave in dose.
 //! * `least-dosed`: the highest dose that the least-dosed lesion can be given (over its goal, where it has one).
 //!
-//! Both are concave, so that there is one best point; [`barrier`] finds it to 1e-9.
+//! Both are concave, so that there is one best point; `barrier` finds it to 1e-9.
 
 mod barrier;
 
