@@ -391,7 +391,8 @@ for (const [name, path] of [["courses", "/courses"], ["course", `/courses/${pati
   await page.goto(base + path);
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(wide <= 0, `${name} is ${wide} pixels too wide at 200 %`);
-  await look(`large-${name}`);
+  // The whole page of a plan is too long for a picture.
+  await look(`large-${name}`, name === "plan" ? {} : undefined);
 }
 
 assert.deepEqual(outside, [], "nothing is asked of another host");
