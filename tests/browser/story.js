@@ -348,13 +348,16 @@ assert.match(first.said, /CT -?\d+ HU/);
 assert.ok(first.before > 20 && first.after > 20, `it begins in a lesion: ${first.said}`);
 assert.ok(Math.abs(first.after - first.before - first.off) < 0.16, first.said);
 // The cross of one is the cross of the other, whichever is moved.
+await page.focus("#left-canvas");
+// A step leads to the middle of a voxel: there and back counts from there.
+await page.keyboard.press("ArrowLeft");
+const here = await numbers();
 await page.focus("#right-canvas");
 for (let n = 0; n < 8; n++) await page.keyboard.press("ArrowRight");
-const moved = await numbers();
-assert.notEqual(moved.said, first.said);
+assert.notEqual((await numbers()).said, here.said);
 await page.focus("#left-canvas");
 for (let n = 0; n < 8; n++) await page.keyboard.press("ArrowLeft");
-assert.equal((await numbers()).said, first.said);
+assert.equal((await numbers()).said, here.said);
 await page.selectOption("#right", "difference");
 await page.waitForTimeout(500);
 await viewer.screenshot({ path: `${out}/viewer-difference.png` });
@@ -388,7 +391,8 @@ for (const [name, path] of [["courses", "/courses"], ["course", `/courses/${pati
   await page.goto(base + path);
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(wide <= 0, `${name} is ${wide} pixels too wide at 200 %`);
-  await look(`large-${name}`);
+  // The whole page of a plan is too long for a picture.
+  await look(`large-${name}`, name === "plan" ? {} : undefined);
 }
 
 assert.deepEqual(outside, [], "nothing is asked of another host");

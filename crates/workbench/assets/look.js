@@ -22,13 +22,14 @@ const KEYS = {
 export const exists = async (url) => (await fetch(url, { method: "HEAD" })).ok;
 export const load = (url, options = {}) => NVImage.loadFromUrl({ url, ...options });
 
-// Told apart by the colour-blind: blue is less, orange more; the more, the lighter. Nothing where it is the same.
+// Told apart by the colour-blind: blue is less, orange more; the more, the lighter. In the middle grey, so that
+// noise about zero has no edges, and nothing within 4 % of the scale.
 const DIFFERENCE = {
-  R: [150, 40, 20, 20, 150, 150, 230, 255],
-  G: [225, 130, 70, 70, 70, 70, 120, 225],
-  B: [255, 235, 160, 160, 10, 10, 20, 130],
-  A: [255, 230, 90, 0, 0, 90, 230, 255],
-  I: [0, 64, 116, 127, 128, 139, 191, 255],
+  R: [150, 40, 66, 66, 66, 66, 230, 255],
+  G: [225, 130, 66, 66, 66, 66, 120, 225],
+  B: [255, 235, 66, 66, 66, 66, 20, 130],
+  A: [255, 255, 255, 0, 0, 255, 255, 255],
+  I: [0, 64, 122, 123, 132, 133, 191, 255],
 };
 
 // A viewer in a canvas, with the keys that move its cross.

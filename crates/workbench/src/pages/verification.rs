@@ -81,7 +81,7 @@ fn show(j: &Job, plan: &str, v: &Verification, lesions: &Places) -> Markup {
             }
         }
         (doses(v, lesions))
-        div.two {
+        div.two.even {
             section aria-labelledby="limits" { h2 id="limits" { "Limits" } (limits(v)) }
             section aria-labelledby="agreement" { h2 id="agreement" { "Agreement, voxel by voxel" } (agreement(v)) }
         }

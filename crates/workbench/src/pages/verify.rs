@@ -141,9 +141,11 @@ pub fn section(app: &App, id: &str, plan: &Plan, done: &[Job], typed: &Typed) ->
             form.fields.card method="post" action={ "/plans/" (encoded(id)) "/verify" } {
                 div.grid {
                     div.field { label for="session" { "Session" }
-                        select id="session" name="session" { @for s in &plan.sessions { @let id = s.id.to_string();
-                            option value=(id) selected[chosen("session", &id)] { (id) ": " (s.territory_name) ", " (number(s.dispensed().gbq(), 2)) " GBq planned"
-                                @if let Some(at) = s.instant() { " for " (at.strftime("%Y-%m-%d %H:%M")) } } } } }
+                        select id="session" name="session" aria-describedby="session-hint" { @for s in &plan.sessions { @let id = s.id.to_string();
+                            option value=(id) selected[chosen("session", &id)] { (id) ": " (s.territory_name) ", " (s.date) } } }
+                        span.hint id="session-hint" { @for s in &plan.sessions {
+                            "Session " (s.id) ": " (number(s.dispensed().gbq(), 2)) " GBq to be dispensed"
+                            @if let Some(at) = s.instant() { " at " (at.strftime("%Y-%m-%d %H:%M")) } ". " } } }
                     div.field { label for="scan" { "Scan after treatment" }
                         select id="scan" name="scan" aria-describedby="scan-hint" { @for s in &scans { option value=(s) selected[chosen("scan", s)] { (s) } } }
                         span.hint id="scan-hint" { "90Y PET/CT or bremsstrahlung SPECT/CT: a folder of DICOM under " (app.data.join("scans").display()) "; built-in scans are of the synthetic patient" } }
@@ -154,8 +156,8 @@ pub fn section(app: &App, id: &str, plan: &Plan, done: &[Job], typed: &Typed) ->
                     legend { "Record of the treatment" }
                     p.hint { "Times are local (" (zone) "). Left empty, it is " code { "treatment.toml" } " in the folder of the scan; the built-in scans have one." }
                     div.field { label for="instant" { "Instillation" } (moment("instant", 0, "instant", None, typed)) }
+                    div.rows { @for n in 0..VIALS { (measured("assay", n, &format!("Vial {} before", n + 1), typed)) } }
                     div.rows {
-                        @for n in 0..VIALS { (measured("assay", n, &format!("Vial {} before", n + 1), typed)) }
                         @for n in 0..REMAINS { (measured("residual", n, if n == 0 { "Left in vials and lines" } else { "Left elsewhere" }, typed)) }
                     }
                     details { summary { "Survey meter in place of what was left" }
