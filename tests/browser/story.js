@@ -194,6 +194,8 @@ await other.goto(`${base}/courses/EX-04/record/labs`);
 await other.fill('[name="m.anc"]', "3.3");
 await other.click("button[type=submit]");
 await page.waitForSelector("#changed:not([hidden])");
+// A page behind another is drawn once a second.
+await other.close();
 
 // ---- a lost connection ----------------------------------------------------------------------------
 
