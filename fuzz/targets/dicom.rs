@@ -2,7 +2,7 @@
 //! memory that the file does not justify.
 #![no_main]
 
-use hepatica_imaging::dicom::{ct, nm, rtdose};
+use hepatica_imaging::dicom::{ct, nm, reg, rtdose};
 use hepatica_imaging::{SpacingPolicy, inventory, read_emission, structure, volume};
 use libfuzzer_sys::fuzz_target;
 
@@ -18,6 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = read_emission(&files);
         let _ = nm::read_planar(path);
         let _ = rtdose::read(path);
+        let _ = reg::read(path);
         let _ = structure::read(path);
     });
 });

@@ -1,11 +1,12 @@
-//! Any text as a file that a person writes: case, device, gate, site, protocol; and what follows from
-//! a protocol or device that was accepted.
+//! Any text as a file that a person writes: case, treatment record, device, gate, site, protocol; and what
+//! follows from one that was accepted.
 #![no_main]
 
 use hepatica_physics::{Activity, Dose, TimeSpan};
 use hepatica_planning::case::Case;
 use hepatica_planning::device::Device;
 use hepatica_planning::order::{self, Need};
+use hepatica_planning::verification::Given;
 use hepatica_regimen::gate::GateFile;
 use hepatica_regimen::protocol::diff::diff;
 use hepatica_regimen::site::Site;
@@ -17,6 +18,11 @@ use std::path::Path;
 fuzz_target!(|text: &str| {
     let _ = Case::parse(text, Path::new("case.toml"));
     let _ = GateFile::parse(text, "gate.toml");
+    if let Ok(given) =
+        Given::parse(text, Path::new("treatment.toml"), "UTC", TimeSpan::from_h(64.05))
+    {
+        let _ = given.delivered();
+    }
     if let Ok(site) = Site::parse(text, "site.toml") {
         let _ = site.treatment(date(2026, 12, 2));
         let _ = site.working_days_before(date(2026, 12, 2), 5);

@@ -3,7 +3,7 @@
 #![no_main]
 
 use hepatica_biology::population::Population;
-use hepatica_trial::draws::Posterior;
+use hepatica_trial::draws::{Parameters, Posterior};
 use hepatica_trial::lesion_dose;
 use hepatica_trial::sweep::Scenario;
 use hepatica_trial::targets::Targets;
@@ -21,7 +21,7 @@ fuzz_target!(|text: &str| {
         let again =
             Posterior::parse(&posterior.to_text(), "again.csv", &SHIPPED).expect("as written");
         assert_eq!(again.to_text(), posterior.to_text());
-        let _ = posterior.draw(&SHIPPED, 1, 0);
+        let _ = Parameters::Posterior(posterior).draw(&SHIPPED, 1, 0);
     }
     if let Ok(scenario) = Scenario::parse(text) {
         let _ = scenario.job();

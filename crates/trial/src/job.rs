@@ -131,6 +131,14 @@ impl Job {
         units
     }
 
+    /// Its units of some draws, in order.
+    #[must_use]
+    pub fn units_of(&self, draws: &Range<u64>) -> Vec<Unit> {
+        let mut units = self.units();
+        units.retain(|u| draws.contains(&u.draw));
+        units
+    }
+
     /// The population of a draw in an arm.
     #[must_use]
     pub fn theta(&self, arm: &Arm, draw: u64) -> Theta {
@@ -213,8 +221,7 @@ impl Job {
         keep: bool,
         mut see: impl FnMut(&Unit, &Done) -> ControlFlow<()>,
     ) -> (Vec<Drawn>, bool) {
-        let mut units = self.units();
-        units.retain(|u| draws.contains(&u.draw));
+        let units = self.units_of(&draws);
         let mut drawn: Vec<Drawn> = draws.clone().map(|_| self.empty()).collect();
         for batch in units.chunks(4 * rayon::current_num_threads().max(1)) {
             let done: Vec<Done> = batch.par_iter().map(|unit| self.compute(unit, keep)).collect();

@@ -18,6 +18,7 @@
 //! | [`calibrate`] | what they leave possible |
 //! | [`results`] | the numbers of a simulation |
 //! | `rows` | virtual patients as Parquet |
+//! | `units` | work units and counts as Parquet |
 //! | [`design`] | trials of virtual patients: what else would also win |
 //! | [`timing`] | which day for the spheres |
 //! | [`independence`] | what two therapies would do if neither helped the other |
@@ -45,6 +46,8 @@ pub mod sweep;
 pub mod tally;
 pub mod targets;
 pub mod timing;
+#[cfg(feature = "parquet")]
+pub mod units;
 pub mod ward;
 
 pub use draws::{Parameters, Posterior};

@@ -2,20 +2,21 @@
 //!
 //! A row of units is `scenario, draw, first, patients, half`: the scenario is a text that holds everything
 //! (population, posterior, protocols), so that [`compute_row`] is a pure function of the row and knows
-//! no file. What comes back is a list of whole numbers; rows of one draw and half are added place by place,
-//! in any order, by whoever computed them.
+//! no file. What comes back are whole numbers; those of one draw, half and place are added, in any order,
+//! by whoever computed them ([`Count`]). The tables' files are in `units`.
 
 use crate::draws::{Parameters, Posterior, PosteriorError};
 use crate::independence::Paired;
 use crate::job::{Arm, Done, Drawn, Job, Sensitisers, Unit};
 use crate::lesion_dose::LesionDose;
 use crate::program::{Program, ProgramError};
-use crate::tally::Tally;
+use crate::tally::{Group, Tally, field};
 use hepatica_biology::population::{Population, PopulationError};
 use hepatica_physics::Nuclide;
 use hepatica_regimen::Protocol;
 use hepatica_regimen::protocol::ProtocolError;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use thiserror::Error;
 
 /// Version of the format; a worker of another one refuses the row.
@@ -102,6 +103,19 @@ pub enum Part {
     Nothing,
 }
 
+/// A count of a draw and half: how many at a place of [`Job::counts`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Count {
+    /// The population.
+    pub draw: u64,
+    /// Half of its patients.
+    pub half: u8,
+    /// Place among the counts of a unit.
+    pub place: u32,
+    /// How many.
+    pub count: u64,
+}
+
 /// Why a row cannot be computed.
 #[derive(Debug, Error)]
 pub enum SweepError {
@@ -138,6 +152,21 @@ pub enum SweepError {
         found: usize,
         /// How many there are.
         expected: usize,
+    },
+    /// A count that is not of the draws asked for.
+    #[error("a count of draw {}, half {}, place {}: not of this part of the job", .0.draw, .0.half, .0.place)]
+    Foreign(Count),
+    /// Patients lost or counted twice.
+    #[error("counts of draw {draw}, half {half} are of {found} patients, expected {expected}")]
+    Patients {
+        /// The draw.
+        draw: u64,
+        /// The half.
+        half: u8,
+        /// Patients that were counted.
+        found: u64,
+        /// Patients that it has.
+        expected: u64,
     },
     /// A number that cannot be.
     #[error("{what} = {found}, expected {expected}")]
@@ -277,26 +306,62 @@ impl Job {
         })
     }
 
-    /// Draws from counts by draw and half, as a table of them gives.
+    /// Counts of draws that follow each other from `first` on, without zeros, in order.
+    #[must_use]
+    pub fn counts_of(&self, first: u64, drawn: &[Drawn]) -> Vec<Count> {
+        let mut counts = Vec::new();
+        for (draw, d) in (first..).zip(drawn) {
+            for half in 0..2_u8 {
+                let arms = d.tallies.iter().flat_map(|t| t[usize::from(half)].counts());
+                let pairs = d.paired.iter().flat_map(|p| p[usize::from(half)].counts());
+                for (place, count) in (0..).zip(arms.chain(pairs)).filter(|(_, c)| **c > 0) {
+                    counts.push(Count { draw, half, place, count: *count });
+                }
+            }
+        }
+        counts
+    }
+
+    /// Draws from counts in any order, those of one place being added.
     ///
     /// # Errors
-    /// When a row is not of this job.
+    /// When a count is of another draw, or patients of an arm are too few or too many: work that was
+    /// lost, or came back twice.
     pub fn draws_of(
         &self,
-        rows: impl IntoIterator<Item = (u64, u8, Vec<u64>)>,
+        draws: Range<u64>,
+        counts: impl IntoIterator<Item = Count>,
     ) -> Result<Vec<Drawn>, SweepError> {
-        let mut drawn: Vec<Drawn> = (0..self.draws).map(|_| self.empty()).collect();
-        for (draw, half, counts) in rows {
-            let done = self.restore(&counts)?;
-            let place = usize::try_from(draw).ok().filter(|d| *d < drawn.len() && half < 2);
-            let Some(place) = place else {
-                return Err(SweepError::Value {
-                    what: "draw, half",
-                    found: format!("{draw}, {half}"),
-                    expected: "those of the job",
-                });
-            };
-            drawn[place].add(&Unit { draw, first: 0, patients: 0, half }, &done);
+        let length = self.counts();
+        let all = (draws.end - draws.start) as usize;
+        let mut sums = vec![[vec![0_u64; length], vec![0; length]]; all];
+        for c in counts {
+            let place = draws
+                .contains(&c.draw)
+                .then(|| &mut sums[(c.draw - draws.start) as usize])
+                .and_then(|halves| halves.get_mut(usize::from(c.half)))
+                .and_then(|half| half.get_mut(c.place as usize));
+            let place = place.ok_or(SweepError::Foreign(c))?;
+            *place = place.saturating_add(c.count);
+        }
+        let mut expected = vec![[0_u64; 2]; all];
+        for u in self.units_of(&draws) {
+            expected[(u.draw - draws.start) as usize][usize::from(u.half)] += u.patients;
+        }
+        let mut drawn = Vec::with_capacity(all);
+        for ((draw, halves), expected) in draws.zip(sums).zip(expected) {
+            let mut whole = self.empty();
+            for ((half, sums), expected) in (0_u8..).zip(halves).zip(expected) {
+                let done = self.restore(&sums)?;
+                for tally in &done.tallies {
+                    let found = tally.one(Group::All, field::patients);
+                    if found != expected {
+                        return Err(SweepError::Patients { draw, half, found, expected });
+                    }
+                }
+                whole.add(&Unit { draw, first: 0, patients: 0, half }, &done);
+            }
+            drawn.push(whole);
         }
         Ok(drawn)
     }
@@ -322,12 +387,12 @@ pub fn compute_unit(job: &Job, unit: &Unit) -> Vec<u64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use hepatica_regimen::protocol::Source;
     use std::ops::ControlFlow;
 
-    fn scenario() -> Scenario {
+    pub(crate) fn scenario() -> Scenario {
         let arm = |name: &str, protocol: &str, variant: Option<&str>, part| ArmText {
             name: name.to_owned(),
             protocol: Source::named(protocol).expect("shipped").text,
@@ -369,8 +434,21 @@ mod tests {
         let text = scenario.to_text().expect("text");
         let mut units = job.units();
         units.reverse();
-        let rows = units.iter().map(|u| (u.draw, u.half, compute_row(&text, u).expect("counts")));
-        assert_eq!(job.draws_of(rows).expect("draws"), whole);
+        let counts: Vec<Count> = units
+            .iter()
+            .flat_map(|u| {
+                let of = |(place, count)| Count { draw: u.draw, half: u.half, place, count };
+                (0..).zip(compute_row(&text, u).expect("counts")).map(of)
+            })
+            .collect();
+        assert_eq!(job.draws_of(0..3, counts.clone()).expect("draws"), whole);
+        let foreign = job.draws_of(1..3, counts.clone()).expect_err("draw 0").to_string();
+        assert!(foreign.contains("draw 0"), "{foreign}");
+        // A unit that was lost, and one that came twice.
+        let one = job.counts();
+        let said = |c: Vec<Count>| job.draws_of(0..3, c).expect_err("refused").to_string();
+        assert!(said(counts[one..].to_vec()).contains("draw 2, half 1 are of 0 patients"));
+        assert!(said([&counts[..one], &counts[..]].concat()).contains("expected 34"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `hepatica trial compare`: two therapies alone and together, in the same virtual patients.
 
-use super::options::{Who, arm};
+use super::options::{OnCluster, Who, arm};
 use super::work::{How, compute};
 use super::{print_results, write_results};
 use crate::commands::CommandError;
@@ -35,6 +35,8 @@ pub struct Args {
     /// No row of each patient
     #[arg(long)]
     no_rows: bool,
+    #[command(flatten)]
+    cluster: OnCluster,
     /// Print the numbers as JSON
     #[arg(long)]
     json: bool,
@@ -76,6 +78,7 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
     let how = How {
         out: args.out.as_deref(),
         rows: args.out.is_some() && !args.no_rows,
+        cluster: args.cluster.url(),
         progress: &progress,
         span: [0.0, 0.88],
     };

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod calibrate;
+mod cluster;
 mod compare;
 mod design;
 mod monitor;
@@ -127,7 +128,7 @@ fn write_results(
 ) -> Result<(), CommandError> {
     let folder = OutputFolder::begin(out, &|name| OURS.contains(&name))?;
     folder.write("simulation.json", &serde_json::to_vec_pretty(&json(scenario, results))?)?;
-    // With it the same can be run again.
+    // With it the same can be run again, here or on a cluster.
     folder.write("scenario.json", scenario.to_text()?.as_bytes())?;
     folder.write("numbers.csv", numbers(results).as_bytes())?;
     for path in rows {

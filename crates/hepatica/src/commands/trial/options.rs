@@ -53,6 +53,21 @@ pub struct Who {
     pub quiet: bool,
 }
 
+/// Where it is computed.
+#[derive(Debug, clap::Args)]
+pub struct OnCluster {
+    /// Scheduler of a cluster that computes it, df://HOST:PORT [default: this machine] (docs/cluster.md)
+    #[arg(long, value_name = "URL")]
+    cluster: Option<String>,
+}
+
+impl OnCluster {
+    /// Its scheduler.
+    pub fn url(&self) -> Option<&str> {
+        self.cluster.as_deref()
+    }
+}
+
 /// An arm as it is asked for, and what was chosen for its user.
 pub struct Chosen {
     /// The arm.

@@ -1,6 +1,6 @@
 //! `hepatica trial simulate`: virtual patients run a protocol.
 
-use super::options::{Who, arm};
+use super::options::{OnCluster, Who, arm};
 use super::work::{How, compute};
 use super::{print_results, write_results};
 use crate::commands::CommandError;
@@ -32,6 +32,8 @@ pub struct Args {
     /// No row of each patient
     #[arg(long)]
     no_rows: bool,
+    #[command(flatten)]
+    cluster: OnCluster,
     /// Print the numbers as JSON
     #[arg(long)]
     json: bool,
@@ -51,6 +53,7 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
     let how = How {
         out: args.out.as_deref(),
         rows: args.out.is_some() && !args.no_rows,
+        cluster: args.cluster.url(),
         progress: &progress,
         span: [0.0, 0.9],
     };

@@ -1,6 +1,6 @@
 //! `hepatica trial timing`: which day for the spheres?
 
-use super::options::{Who, arm};
+use super::options::{OnCluster, Who, arm};
 use super::shown;
 use super::work::{How, compute};
 use crate::commands::CommandError;
@@ -51,6 +51,8 @@ pub struct Args {
     /// Folder to write
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    cluster: OnCluster,
     /// Print the numbers as JSON
     #[arg(long)]
     json: bool,
@@ -149,7 +151,13 @@ pub fn run(args: &Args) -> Result<bool, CommandError> {
             o.with_file_name(format!("{name}.belief-{n}"))
         });
         let part = [n as f64, n as f64 + 1.0].map(|x| 0.95 * x / BELIEFS.len() as f64);
-        let how = How { out: out.as_deref(), rows: false, progress: &progress, span: part };
+        let how = How {
+            out: out.as_deref(),
+            rows: false,
+            cluster: args.cluster.url(),
+            progress: &progress,
+            span: part,
+        };
         let done = compute(&scenario, &how)?;
         let counts = Counts::new(&done.drawn);
         let reference = wanted.iter().position(|d| *d == args.reference).unwrap_or(0);

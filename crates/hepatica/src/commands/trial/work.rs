@@ -1,19 +1,22 @@
-//! Long work: with a bar, and going on where it was broken off.
+//! Long work: here or on a cluster, with a bar, and going on where it was broken off.
 //!
 //! Finished draws are kept beside the output folder, in `.NAME.unfinished`, until the folder is complete. A
 //! run that was interrupted and is started again with the same settings takes them from there; with other
 //! settings it begins anew.
 
+use super::cluster::{self, Cluster};
 use crate::commands::CommandError;
 use crate::output::OutputError;
 use crate::progress::Progress;
-use hepatica_trial::job::{Done, Drawn, Job};
+use hepatica_trial::job::{Done, Drawn, Job, Unit};
 use hepatica_trial::rows::Rows;
 use hepatica_trial::sweep::Scenario;
+use hepatica_trial::units;
 use sha2::{Digest, Sha256};
+use std::cell::Cell;
 use std::fs;
-use std::io::{BufWriter, Write};
-use std::ops::ControlFlow;
+use std::io::BufWriter;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 
 /// Draws that are computed and kept together.
@@ -46,76 +49,144 @@ pub struct How<'a> {
     pub out: Option<&'a Path>,
     /// Whether a row of each patient is kept.
     pub rows: bool,
+    /// The cluster that does it.
+    pub cluster: Option<&'a str>,
     /// The bar, and which part of it this work is.
     pub progress: &'a Progress,
     /// From and to.
     pub span: [f64; 2],
 }
 
-/// Computes a scenario.
+/// Computes a scenario: what was kept is read, the rest is done here or on a cluster.
 pub fn compute(scenario: &Scenario, how: &How<'_>) -> Result<Computed, CommandError> {
     let job = scenario.job()?;
     let text = scenario.to_text()?;
+    if how.cluster.is_some() && how.rows {
+        return Err(CommandError::Usage(
+            "--cluster brings back counts, not a row of each patient: add --no-rows".to_owned(),
+        ));
+    }
     let kept = how.out.map(|out| Kept::open(out, &text, how.rows)).transpose()?;
-    let mut drawn: Vec<Drawn> = Vec::new();
-    let mut rows = Vec::new();
-    let patients = job.patients.max(1) as f64;
-    let mut seen = 0_u64;
-    let mut from = 0;
-    while from < job.draws {
-        let to = (from + CHUNK).min(job.draws);
-        if let Some((done, part)) = kept.as_ref().and_then(|k| k.read(&job, from..to)) {
-            seen += job
-                .units()
-                .iter()
-                .filter(|u| (from..to).contains(&u.draw))
-                .map(|u| u.patients)
-                .sum::<u64>();
-            drawn.extend(done);
-            rows.extend(part);
-            from = to;
-            continue;
+    let chunks: Vec<Range<u64>> = (0..job.draws)
+        .step_by(CHUNK as usize)
+        .map(|from| from..(from + CHUNK).min(job.draws))
+        .collect();
+    let mut parts: Vec<Option<Part>> =
+        chunks.iter().map(|c| kept.as_ref().and_then(|k| k.read(&job, c))).collect();
+    let missing: Vec<usize> = (0..chunks.len()).filter(|c| parts[*c].is_none()).collect();
+    let share = Share::new(&job, how);
+    for (chunk, _) in chunks.iter().zip(&parts).filter(|(_, part)| part.is_some()) {
+        share.seen(share.patients_of(chunk));
+    }
+    let finished = |chunk: usize, part: Part| -> Result<Part, CommandError> {
+        if let Some(kept) = &kept {
+            kept.write(&job, chunks[chunk].start, &part.drawn)?;
         }
-        let part = kept.as_ref().map(|k| k.part(from));
-        let mut writer = match &part {
-            Some(path) if how.rows => {
-                let file = fs::File::create(partial(path)).map_err(|e| failed(path, e))?;
-                let arms = job.arms.iter().map(|a| a.name.clone()).collect();
-                Some(Rows::new(BufWriter::new(file), arms).map_err(|e| parquet(path, &e))?)
+        Ok(part)
+    };
+    match how.cluster {
+        None => {
+            for chunk in missing {
+                let part = here(&job, &chunks[chunk], kept.as_ref(), how, &share)?;
+                parts[chunk] = Some(finished(chunk, part)?);
             }
-            _ => None,
-        };
-        let mut trouble = None;
-        let (done, _) = job.run_draws(from..to, how.rows, |unit, done: &Done| {
-            seen += unit.patients;
-            let [a, b] = how.span;
-            let what = format!("{seen} of {} patients", job.patients);
-            how.progress.at(&what, a + (b - a) * seen as f64 / patients);
-            if let (Some(writer), Some(path)) = (&mut writer, &part) {
-                for (arm, outcomes) in done.outcomes.iter().enumerate() {
-                    if let Err(e) = writer.add(arm, unit.draw, outcomes) {
-                        trouble = Some(parquet(path, &e));
-                        return ControlFlow::Break(());
-                    }
+        }
+        Some(url) => {
+            let cluster = Cluster::find(url)?;
+            let folder = match &kept {
+                Some(kept) => kept.folder.clone(),
+                None => std::env::temp_dir(),
+            };
+            for together in cluster::batches(&missing, |c| job.units_of(&chunks[*c]).len()) {
+                let units: Vec<Unit> =
+                    together.iter().flat_map(|c| job.units_of(&chunks[*c])).collect();
+                let counts = cluster.compute(&job, &text, &units, &folder)?;
+                for chunk in together {
+                    let draws = chunks[*chunk].clone();
+                    let mine = counts.iter().filter(|c| draws.contains(&c.draw)).copied();
+                    let drawn = job.draws_of(draws.clone(), mine)?;
+                    parts[*chunk] = Some(finished(*chunk, Part { drawn, rows: None })?);
+                    share.seen(share.patients_of(&draws));
                 }
             }
-            ControlFlow::Continue(())
-        });
-        if let Some(e) = trouble {
-            return Err(e);
         }
-        if let (Some(writer), Some(path)) = (writer, &part) {
-            writer.finish().map_err(|e| parquet(path, &e))?;
-            fs::rename(partial(path), path).map_err(|e| failed(path, e))?;
-            rows.push(path.clone());
-        }
-        if let Some(kept) = &kept {
-            kept.write(from, &done)?;
-        }
-        drawn.extend(done);
-        from = to;
+    }
+    let (mut drawn, mut rows) = (Vec::new(), Vec::new());
+    for part in parts.into_iter().flatten() {
+        drawn.extend(part.drawn);
+        rows.extend(part.rows);
     }
     Ok(Computed { job, drawn, rows, unfinished: kept.map(|k| k.folder) })
+}
+
+/// A chunk that is done.
+struct Part {
+    drawn: Vec<Drawn>,
+    rows: Option<PathBuf>,
+}
+
+/// Computes a chunk in this process.
+fn here(
+    job: &Job,
+    draws: &Range<u64>,
+    kept: Option<&Kept>,
+    how: &How<'_>,
+    share: &Share<'_>,
+) -> Result<Part, CommandError> {
+    let path = kept.filter(|_| how.rows).map(|k| k.part(draws.start));
+    let mut writer = match &path {
+        Some(path) => {
+            let file = fs::File::create(partial(path)).map_err(|e| failed(path, e))?;
+            let arms = job.arms.iter().map(|a| a.name.clone()).collect();
+            Some(Rows::new(BufWriter::new(file), arms).map_err(|e| parquet(path, &e))?)
+        }
+        None => None,
+    };
+    let mut trouble = None;
+    let (drawn, _) = job.run_draws(draws.clone(), how.rows, |unit, done: &Done| {
+        share.seen(unit.patients);
+        if let (Some(writer), Some(path)) = (&mut writer, &path) {
+            for (arm, outcomes) in done.outcomes.iter().enumerate() {
+                if let Err(e) = writer.add(arm, unit.draw, outcomes) {
+                    trouble = Some(parquet(path, &e));
+                    return ControlFlow::Break(());
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    });
+    if let Some(e) = trouble {
+        return Err(e);
+    }
+    if let (Some(writer), Some(path)) = (writer, &path) {
+        writer.finish().map_err(|e| parquet(path, &e))?;
+        fs::rename(partial(path), path).map_err(|e| failed(path, e))?;
+    }
+    Ok(Part { drawn, rows: path })
+}
+
+/// How many patients were seen, on the bar.
+struct Share<'a> {
+    job: &'a Job,
+    how: &'a How<'a>,
+    seen: Cell<u64>,
+}
+
+impl<'a> Share<'a> {
+    fn new(job: &'a Job, how: &'a How<'a>) -> Self {
+        Self { job, how, seen: Cell::new(0) }
+    }
+
+    fn patients_of(&self, draws: &Range<u64>) -> u64 {
+        self.job.units_of(draws).iter().map(|u| u.patients).sum()
+    }
+
+    fn seen(&self, patients: u64) {
+        self.seen.set(self.seen.get() + patients);
+        let ([a, b], all, seen) = (self.how.span, self.job.patients, self.seen.get());
+        let what = format!("{seen} of {all} patients");
+        self.how.progress.at(&what, a + (b - a) * seen as f64 / all.max(1) as f64);
+    }
 }
 
 fn failed(path: &Path, source: std::io::Error) -> CommandError {
@@ -163,70 +234,26 @@ impl Kept {
     }
 
     fn counts(&self, draw: u64) -> PathBuf {
-        self.folder.join(format!("counts-{draw:06}.csv"))
+        self.folder.join(format!("counts-{draw:06}.parquet"))
     }
 
-    /// Counts of a chunk, as `draw,half,place,count` without zeros.
-    fn write(&self, from: u64, done: &[Drawn]) -> Result<(), CommandError> {
+    /// Keeps the counts of a chunk.
+    fn write(&self, job: &Job, from: u64, drawn: &[Drawn]) -> Result<(), CommandError> {
         let path = self.counts(from);
-        let put = || -> std::io::Result<()> {
-            let mut file = BufWriter::new(fs::File::create(partial(&path))?);
-            writeln!(file, "draw,half,place,count")?;
-            for (n, d) in done.iter().enumerate() {
-                for half in 0..2 {
-                    let arms = d.tallies.iter().flat_map(|t| t[half].counts());
-                    let pairs = d.paired.iter().flat_map(|p| p[half].counts());
-                    for (place, count) in arms.chain(pairs).enumerate().filter(|(_, c)| **c > 0) {
-                        writeln!(file, "{},{half},{place},{count}", from + n as u64)?;
-                    }
-                }
-            }
-            file.flush()?;
-            fs::rename(partial(&path), &path)
-        };
-        put().map_err(|e| failed(&path, e))
+        let file = fs::File::create(partial(&path)).map_err(|e| failed(&path, e))?;
+        units::write_counts(BufWriter::new(file), &job.counts_of(from, drawn))
+            .map_err(|e| parquet(&path, &e))?;
+        fs::rename(partial(&path), &path).map_err(|e| failed(&path, e))
     }
 
     /// A chunk that is complete; anything that does not fit is computed again.
-    fn read(&self, job: &Job, draws: std::ops::Range<u64>) -> Option<(Vec<Drawn>, Vec<PathBuf>)> {
-        let part = self.part(draws.start);
-        if self.rows && !part.is_file() {
+    fn read(&self, job: &Job, draws: &Range<u64>) -> Option<Part> {
+        let rows = self.rows.then(|| self.part(draws.start));
+        if rows.as_ref().is_some_and(|r| !r.is_file()) {
             return None;
         }
-        let text = fs::read_to_string(self.counts(draws.start)).ok()?;
-        let all = counts(job, &text).ok()?;
-        let all =
-            all.into_iter().skip(draws.start as usize).take((draws.end - draws.start) as usize);
-        Some((all.collect(), if self.rows { vec![part] } else { Vec::new() }))
+        let file = fs::File::open(self.counts(draws.start)).ok()?;
+        let counts = units::read_counts(file, job).ok()?;
+        Some(Part { drawn: job.draws_of(draws.clone(), counts).ok()?, rows })
     }
-}
-
-/// Counts from a table `draw,half,place,count`.
-fn counts(job: &Job, text: &str) -> Result<Vec<Drawn>, CommandError> {
-    let wrong = |line: usize, found: &str| {
-        CommandError::Usage(format!(
-            "counts, line {line}: `{found}`, expected draw,half,place,count of this job"
-        ))
-    };
-    let mut lines = text.lines().enumerate();
-    match lines.next() {
-        Some((_, "draw,half,place,count")) => {}
-        other => return Err(wrong(1, other.map_or("", |(_, l)| l))),
-    }
-    let length = job.counts();
-    let mut rows: Vec<(u64, u8, Vec<u64>)> = Vec::new();
-    for (n, line) in lines {
-        let numbers: Vec<u64> = line.split(',').filter_map(|x| x.parse().ok()).collect();
-        let [draw, half, place, count] = numbers[..] else { return Err(wrong(n + 1, line)) };
-        if half > 1 || place >= length as u64 || draw >= job.draws {
-            return Err(wrong(n + 1, line));
-        }
-        if rows.last().is_none_or(|r| (r.0, r.1) != (draw, half as u8)) {
-            rows.push((draw, half as u8, vec![0; length]));
-        }
-        if let Some(row) = rows.last_mut() {
-            row.2[place as usize] += count;
-        }
-    }
-    Ok(job.draws_of(rows)?)
 }
