@@ -126,8 +126,7 @@ pub fn read_counts<R: ChunkReader + 'static>(from: R, job: &Job) -> Result<Vec<C
         let halves = values::<Int32Type>(group.as_ref(), 1, rows)?;
         let places = values::<Int32Type>(group.as_ref(), 2, rows)?;
         let numbers = values::<Int64Type>(group.as_ref(), 3, rows)?;
-        for (((draw, half), place), count) in
-            draws.into_iter().zip(halves).zip(places).zip(numbers)
+        for (((draw, half), place), count) in draws.into_iter().zip(halves).zip(places).zip(numbers)
         {
             let refused = UnitsError::Row { draw, half, place, count };
             let row = (u64::try_from(draw), u8::try_from(half), u32::try_from(place));
@@ -156,7 +155,9 @@ fn schema<const N: usize>(
         .map(|(column, physical)| {
             Type::primitive_type_builder(column, physical)
                 .with_repetition(Repetition::REQUIRED)
-                .with_logical_type((physical == Physical::BYTE_ARRAY).then_some(LogicalType::String))
+                .with_logical_type(
+                    (physical == Physical::BYTE_ARRAY).then_some(LogicalType::String),
+                )
                 .build()
                 .map(Arc::new)
         })
