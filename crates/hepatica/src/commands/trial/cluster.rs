@@ -9,7 +9,6 @@ use hepatica_trial::Job;
 use hepatica_trial::job::Unit;
 use hepatica_trial::sweep::Count;
 use hepatica_trial::units;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -24,7 +23,7 @@ const BATCH: usize = 512;
 const FILES: usize = 64;
 
 /// Parts of work that go to the cluster together: as many as give a batch.
-pub fn batches<'a, T>(parts: &'a [T], units: impl Fn(&T) -> usize) -> Vec<&'a [T]> {
+pub fn batches<T>(parts: &[T], units: impl Fn(&T) -> usize) -> Vec<&[T]> {
     let mut batches = Vec::new();
     let (mut begin, mut of) = (0, 0);
     for (n, part) in parts.iter().enumerate() {
@@ -51,7 +50,7 @@ impl<'a> Cluster<'a> {
     pub fn find(url: &'a str) -> Result<Self, CommandError> {
         let name = format!("{COMPANION}{}", std::env::consts::EXE_SUFFIX);
         let beside = std::env::current_exe().ok().map(|me| me.with_file_name(&name));
-        let paths = std::env::var_os("PATH").unwrap_or_else(OsString::new);
+        let paths = std::env::var_os("PATH").unwrap_or_default();
         let program = beside
             .into_iter()
             .chain(std::env::split_paths(&paths).map(|p| p.join(&name)))
